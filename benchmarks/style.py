@@ -29,7 +29,7 @@ from torch import Tensor
 from benchmarks.machine import processor_name
 from benchmarks.style_pictures import (
     NETWORKS,
-    SETTINGS,
+    USUAL,
     Plan,
     find_weights,
     measure,
@@ -138,7 +138,7 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def pictures(
     networks: Annotated[str, typer.Option(help="Some networks.")] = ",".join(NETWORKS),
-    settings: Annotated[str, typer.Option(help="Some settings.")] = ",".join(SETTINGS),
+    settings: Annotated[str, typer.Option(help="Some, also tiled: 2048 px.")] = ",".join(USUAL),
     weights_folder: Annotated[Path | None, typer.Option(help="Where checkpoints are.")] = None,
     content: Annotated[str, typer.Option(help="A file or a sample.")] = "cat",
     style: Annotated[str, typer.Option(help="A file or a painting of ours.")] = "swirls",

@@ -28,12 +28,16 @@ from core.networks.known_networks import SKETCHNET
 WORKER = Path(__file__).with_name("style_picture_worker.py")
 ROOT = Path(__file__).resolve().parents[1]
 RUN = "import runpy, sys; runpy.run_path(sys.argv.pop(1))['main']()"
-# Settings by name: the defaults of the command and of the page, and a large picture.
+# Settings by name: the defaults of the command and of the page, a large picture, and one that is
+# computed tile by tile.
 SETTINGS: dict[str, dict[str, Any]] = {
     "page": {"size": 384, "steps": 20},
     "command": {"size": 512, "steps": 50},
     "large": {"size": 1024, "steps": 50},
+    "tiled": {"size": 2048, "steps": 50},
 }
+# Those that are measured by default.
+USUAL = ("page", "command", "large")
 NETWORKS = (SKETCHNET, "squeezenet1_0", "vgg16")
 DEFAULT, GRAM, BEFORE = "default", "gram", "before"
 # `step_ratio`: number of rounds in which the explorer and the bare network take turns, and number
@@ -90,7 +94,9 @@ def measure(plan: Plan) -> Iterator[dict[str, Any]]:
             for side, settings in ((DEFAULT, {}), (GRAM, {"loss": "gram"})):
                 changed = SETTINGS[setting] | settings
                 task = StyleTask.named(network, plan.content, plan.style, changed)
-                row[side]["step"] = step_ratio(task, size)
+                # The bare network has no tiles.
+                if max(size) <= task.recipe.tile:
+                    row[side]["step"] = step_ratio(task, size)
             yield row
 
 

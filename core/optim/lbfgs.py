@@ -7,6 +7,7 @@ the parameter between steps: curvature is computed from the values after clampin
 """
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -102,15 +103,15 @@ class LBFGS(UncompiledOptimiser):
                 return
         gradient = self._parameter.grad.flatten().clone()
         preconditioned = self._preconditioner(self._parameter.grad).flatten()
-        change = None
+        pair = None
         if self._rejections >= MAX_REJECTIONS:
             self._slots.clear()
         elif self._accepted is not None:
             moved = self._parameter.flatten() - self._accepted[0]
-            change = self._update_history(moved, gradient, preconditioned)
+            pair = self._update_history(moved, gradient, preconditioned)
         self._gradient, self._rejections = gradient, 0
         self._basis[0].copy_(preconditioned)
-        self._set_direction(change)
+        self._set_direction(pair)
         self._accepted = (self._parameter.flatten().clone(), loss)
         self._parameter.add_(self._direction.view_as(self._parameter), alpha=self._length)
 
@@ -131,48 +132,53 @@ class LBFGS(UncompiledOptimiser):
 
     def _update_history(
         self, moved: Tensor, gradient: Tensor, preconditioned: Tensor
-    ) -> Tensor | None:
+    ) -> tuple[float, float] | None:
         """Store the pair of the last step; replace the oldest pair if the history is full.
 
         Args:
-            moved: difference of the last two accepted positions, ``[n]``.
+            moved: ``s``, difference of the last two accepted positions, ``[n]``.
             gradient: the present gradient, ``[n]``.
             preconditioned: the present gradient multiplied by the preconditioner, ``[n]``.
 
         Returns:
-            The change of the gradient, ``[n]``. None if no pair was stored because the curvature
-            along the step is too small, see ``MIN_CURVATURE``.
+            ``s . y`` and ``y . P y`` for the change ``y`` of the gradient. None if no pair was
+            stored because the curvature along the step is too small, see ``MIN_CURVATURE``.
         """
         change = gradient - self._gradient
-        product = sum_per_image((moved * change)[None])
+        preconditioned_change = preconditioned - self._basis[0]
+        products = [sum_per_image((change * it)[None]) for it in (moved, preconditioned_change)]
         squares = [squares_per_image(it[None]) for it in (moved, change)]
-        # One request for three numbers, because the host waits for each request.
-        curvature, *lengths = torch.cat([product, *squares]).tolist()
+        # One request for four numbers, because the host waits for each request.
+        curvature, own, *lengths = torch.cat([*products, *squares]).tolist()
         if not curvature > math.prod(map(math.sqrt, lengths), start=MIN_CURVATURE):
             return None
         full = len(self._slots) == self._capacity
         slot = self._slots.pop(0) if full else len(self._slots)
         self._slots.append(slot)
         self._basis[1 + 2 * slot].copy_(moved)
-        self._basis[2 + 2 * slot].copy_(preconditioned - self._basis[0])
-        return change
+        self._basis[2 + 2 * slot].copy_(preconditioned_change)
+        return curvature, own
 
-    def _set_direction(self, change: Tensor | None) -> None:
+    def _set_direction(self, pair: tuple[float, float] | None) -> None:
         """Compute direction, slope and length of the next step.
 
+        The history is read once for the dot products with the gradient ``g``. Those with its
+        newest change ``y`` are their differences to the dot products with the gradient before.
+
         Args:
-            change: change of the gradient in the newest pair, ``[n]``; None if ``_update_history``
-                stored no pair.
+            pair: ``s . y`` and ``y . P y`` of the newest pair; None if ``_update_history`` stored
+                no pair.
         """
         used = 1 + 2 * len(self._slots)
         basis, products = self._basis[:used], self._products[:used, :used]
-        newest, vectors = [0], [self._gradient]
-        if change is not None:
-            newest.append(2 + 2 * self._slots[-1])
-            vectors.append(change)
-        computed = _dot_products(torch.stack(vectors), basis)  # [1 or 2, used]
-        products[newest] = computed
-        products[:, newest] = computed.T
+        computed = _dot_products(self._gradient, basis)
+        if pair is not None:
+            step = 1 + 2 * self._slots[-1]
+            change = computed - products[0]
+            # ``P`` is symmetric, so ``y . P g`` is ``g . P y``.
+            change[0], change[step], change[step + 1] = computed[step + 1], *pair
+            products[step + 1], products[:, step + 1] = change, change
+        products[0], products[:, 0] = computed, computed
         coefficients = _two_loop_coefficients(products, self._slots)
         slope = float(coefficients @ products[:, 0])
         if not slope < 0:
@@ -189,19 +195,19 @@ class LBFGS(UncompiledOptimiser):
         self._slope = slope
 
 
-def _dot_products(vectors: Tensor, basis: Tensor) -> Tensor:
-    """Return the dot products of vectors ``[k, n]`` with a basis ``[m, n]``: ``[k, m]``.
+def _dot_products(vector: Tensor, basis: Tensor) -> Tensor:
+    """Return the dot products of a vector ``[n]`` with a basis ``[m, n]``: ``[m]``.
 
     They are float64, on the CPU. They are added up block by block, so that rounding errors do not
     depend on the number of threads (see ``core.fixed_order``).
     """
-    whole = vectors.shape[1] // DOT_BLOCK * DOT_BLOCK
+    whole = len(vector) // DOT_BLOCK * DOT_BLOCK
     left, right = (
         it[:, :whole].view(len(it), whole // DOT_BLOCK, DOT_BLOCK).transpose(0, 1)
-        for it in (vectors, basis)
+        for it in (vector[None], basis)
     )
     partial = torch.cat(
-        [torch.bmm(left, right.mT), (vectors[:, whole:] @ basis[:, whole:].T)[None]]
+        [torch.bmm(left, right.mT)[:, 0], (basis[:, whole:] @ vector[whole:])[None]]
     )
     return exact(partial.cpu()).sum(0)
 
@@ -222,16 +228,22 @@ def _two_loop_coefficients(products: Tensor, slots: list[int]) -> Tensor:
     Returns:
         ``[2 m + 1]``, coefficients of ``P g``, ``s_k`` and ``P y_k`` in the direction.
     """
-    coefficients = torch.zeros(len(products), dtype=torch.float64)
-    coefficients[0] = -1.0
+    # Numbers of Python, because each of several hundred operations of torch takes microseconds.
+    rows: list[list[float]] = products.tolist()
+    coefficients = [-1.0, *[0.0] * (len(rows) - 1)]
+
+    def along(row: int) -> float:
+        total: float = sum(map(operator.mul, coefficients, rows[row]))
+        return total
+
     weights: dict[int, float] = {}
     for step in (1 + 2 * slot for slot in reversed(slots)):
-        weights[step] = float(coefficients @ products[step]) / float(products[step, step + 1])
+        weights[step] = along(step) / rows[step][step + 1]
         coefficients[step + 1] -= weights[step]
     if slots:
         last = 1 + 2 * slots[-1]
-        coefficients *= float(products[last, last + 1] / products[last + 1, last + 1])
+        scale = rows[last][last + 1] / rows[last + 1][last + 1]
+        coefficients = [scale * it for it in coefficients]
     for step in (1 + 2 * slot for slot in slots):
-        correction = float(coefficients @ products[step + 1]) / float(products[step, step + 1])
-        coefficients[step] += weights[step] - correction
-    return coefficients
+        coefficients[step] += weights[step] - along(step + 1) / rows[step][step + 1]
+    return torch.tensor(coefficients, dtype=torch.float64)

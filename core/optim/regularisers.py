@@ -4,14 +4,14 @@ They read the image before the transform (``activations.IMAGE``). Each penalty i
 colours and pixels, so that its weight has the same effect at every image size.
 """
 
-from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from core.devices import like
-from core.fixed_order import mean_per_image
+from core.fixed_order import mean_per_image, squares_per_image
 from core.images.resize import pad_by_reflection
 from core.optim.activations import GREY, IMAGE, Activations
 from core.optim.objectives import Objective
@@ -25,7 +25,13 @@ def total_variation() -> Objective:
 
     The anisotropic total variation of Rudin, Osher and Fatemi (1992), per pixel.
     """
-    return _variation(Tensor.abs)
+
+    def value(activations: Activations) -> Tensor:
+        image = activations[IMAGE]
+        means = [mean_per_image(image.diff(dim=axis).abs()) for axis in _axes(image)]
+        return sum(means, image.new_zeros(len(image)))
+
+    return Objective(frozenset({IMAGE}), value)
 
 
 def squared_variation() -> Objective:
@@ -35,23 +41,41 @@ def squared_variation() -> Objective:
     less. Its gradient is small where the pixel differences are small. Large optimiser steps
     therefore do not overshoot there, which would add noise.
     """
-    return _variation(Tensor.square)
-
-
-def _variation(size: Callable[[Tensor], Tensor]) -> Objective:
-    """Return the mean of ``size`` over vertical plus that over horizontal pixel differences.
-
-    ``size`` is a function of differences between adjacent pixels, such as ``Tensor.abs``.
-    """
 
     def value(activations: Activations) -> Tensor:
-        image = activations[IMAGE]
-        # An image that is one pixel high or wide has no differences along this axis.
-        axes = (axis for axis in (2, 3) if image.shape[axis] > 1)
-        means = [mean_per_image(size(image.diff(dim=axis))) for axis in axes]
-        return sum(means, image.new_zeros(len(image)))
+        result: Tensor = _SquaredVariation.apply(activations[IMAGE])
+        return result
 
     return Objective(frozenset({IMAGE}), value)
+
+
+def _axes(image: Tensor) -> list[int]:
+    """Return the axes of pixels that have differences: more than one pixel."""
+    return [axis for axis in (2, 3) if image.shape[axis] > 1]
+
+
+class _SquaredVariation(torch.autograd.Function):
+    """The value of ``squared_variation``, in half as many passes over the image as by autograd."""
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor) -> Tensor:
+        """Return the variation of images ``[N, C, H, W]``: ``[N]``."""
+        differences = [image.diff(dim=axis) for axis in _axes(image)]
+        ctx.save_for_backward(*differences)
+        ctx.shape = image.shape
+        means = [squares_per_image(it) / it[0].numel() for it in differences]
+        return sum(means, image.new_zeros(len(image)))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """Return the gradient for the images."""
+        result = gradient.new_zeros(ctx.shape)
+        factor = 2 * gradient.view(-1, 1, 1, 1)
+        for axis, difference in zip(_axes(result), ctx.saved_tensors, strict=True):
+            scaled = difference * (factor / difference[0].numel())
+            result.narrow(axis, 1, difference.shape[axis]).add_(scaled)
+            result.narrow(axis, 0, difference.shape[axis]).sub_(scaled)
+        return result
 
 
 def contrast() -> Objective:

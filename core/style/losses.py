@@ -26,7 +26,6 @@ over its tiles. The losses of a large image can therefore be computed exactly, t
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,11 +34,11 @@ import torch
 from torch import Tensor
 
 from core.devices import exact, like
-from core.fixed_order import one_thread, squares_per_image, sum_per_image
+from core.fixed_order import on_one_thread, one_thread, squares_per_image, sum_per_image
 from core.images.resize import resize_linearly
 from core.images.tiles import Box
 from core.optim.objectives import TINY
-from core.style.moments import Sums, moments, product_sums, squared_norm
+from core.style.moments import Sums, moments, product_sums, projected_moments, squared_norm
 
 EVERYWHERE: Box = (slice(None), slice(None))
 # Value that is added to the diagonals of covariances, relative to the painting's mean variance. A
@@ -48,6 +47,9 @@ EVERYWHERE: Box = (slice(None), slice(None))
 JITTER = 1e-4
 # Share of the painting's variance that is compared direction by direction, see ``wasserstein``.
 KEPT = 0.99
+# Number of channels from which on activations are projected on these directions before they are
+# multiplied. With fewer channels, more passes over the activations would take longer than that.
+PROJECTED = 256
 
 
 @dataclass(frozen=True)
@@ -184,75 +186,126 @@ def wasserstein(
         kept: share of the painting's variance that the leading eigenvectors hold; 1 to compare all
             directions one by one.
     """
-    target_gram, target_mean = exact(style.gram), exact(style.mean)
-    target = target_gram - torch.outer(target_mean, target_mean)
-    channels = len(target)
-    least = JITTER * target.diagonal().mean().clamp(min=TINY)
-    target = target + least * torch.eye(channels).to(target)
-    with one_thread():
-        values, vectors = torch.linalg.eigh(target)
-        values = values.clamp(min=least)
-        minor = int((values.cumsum(0) <= (1 - kept) * values.sum()).sum()) if kept < 1 else 0
-        root = vectors[:, minor:] * values[minor:].sqrt()
-    rest, floor = values[:minor].sum(), least * minor
-    energy = target_gram.trace().clamp(min=TINY)
+    leading = _Directions.of(style, kept)
+    energy = exact(style.gram).trace().clamp(min=TINY)
 
     def loss(sums: Sums) -> Tensor:
-        products, count, weighted = sums if minor else map(exact, sums)
-        mean = weighted / count[:, None]
-        covariance = products / count[:, None, None] - mean[:, :, None] * mean[:, None]
-        trace = exact(covariance.diagonal(dim1=1, dim2=2)).sum(1) + least * channels
-        squared = (exact(mean) - target_mean).square().sum(1)
-        roots, inside = _RootTrace.apply(covariance, like(root, products), values[minor:], least)
-        if minor:
+        mean, inner, trace = leading.statistics(sums)
+        trace = trace + leading.jitter * leading.channels
+        squared = (mean - leading.mean).square().sum(1)
+        roots, inside = _RootTrace.apply(inner, leading.scale, leading.jitter)
+        if leading.others:
             # Rounding can make the variance of directions that are never active negative.
-            roots = roots + ((trace - inside).clamp(min=floor) * rest).sqrt()
-        distance = squared + trace + target.trace() - 2 * roots
+            outside = (trace - inside).clamp(min=leading.jitter * leading.others)
+            roots = roots + (outside * leading.rest).sqrt()
+        distance = squared + trace + leading.scale.sum() + leading.rest - 2 * roots
         return like(distance.clamp(min=0) / energy, sums[0])
 
-    # Rounded products disturb only directions whose variance is too small to be kept.
-    sums = functools.partial(moments, exact=not minor)
-    return LossTerm(name or f"style {layer}", layer, _masked(sums, mask), loss)
+    return LossTerm(name or f"style {layer}", layer, _masked(leading.sums, mask), loss)
+
+
+@dataclass(frozen=True)
+class _Directions:
+    """The directions in which a painting varies most, for ``wasserstein``; float64.
+
+    Attributes:
+        mean: mean of the painting's activations, ``[C]``.
+        root: ``R = V S^1/2``, ``[C, r]``.
+        scale: ``S``, ``[r]``, variance of the painting in these directions.
+        rest: ``l``, variance of the painting in all other directions.
+        jitter: variance that is added in each direction.
+    """
+
+    mean: Tensor
+    root: Tensor
+    scale: Tensor
+    rest: Tensor
+    jitter: Tensor
+
+    @classmethod
+    def of(cls, style: StyleTarget, kept: float) -> _Directions:
+        """Find the fewest directions that hold a share ``kept`` of the painting's variance."""
+        mean = exact(style.mean)
+        covariance = exact(style.gram) - torch.outer(mean, mean)
+        jitter = JITTER * covariance.diagonal().mean().clamp(min=TINY)
+        with one_thread():
+            jittered = covariance + jitter * torch.eye(len(mean)).to(covariance)
+            values, vectors = torch.linalg.eigh(jittered)
+            values = values.clamp(min=jitter)
+            others = int((values.cumsum(0) <= (1 - kept) * values.sum()).sum()) if kept < 1 else 0
+            root = vectors[:, others:] * values[others:].sqrt()
+        return cls(mean, root, values[others:], values[:others].sum(), jitter)
+
+    @property
+    def channels(self) -> int:
+        """The number of channels of the layer, ``C``."""
+        return len(self.mean)
+
+    @property
+    def others(self) -> int:
+        """The number of other directions."""
+        return self.channels - len(self.scale)
+
+    @property
+    def projects(self) -> bool:
+        """Whether activations are projected on the directions, see ``PROJECTED``."""
+        return self.others > 0 and self.channels >= PROJECTED
+
+    def sums(self, activations: Tensor, weight: Tensor | None) -> Sums:
+        """Return the sums over positions that ``statistics`` needs."""
+        if self.projects:
+            return projected_moments(activations, self.root, self.mean, weight)
+        # Rounded products disturb only directions whose variance is too small to be kept.
+        return moments(activations, weight, exact=not self.others)
+
+    def statistics(self, sums: Sums) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the mean ``[N, C]``, ``R^T K R`` as ``[N, r, r]`` and ``trace K`` as ``[N]``."""
+        products, count, values, *squares = sums if self.others else map(exact, sums)
+        average, mean = products / count[:, None, None], values / count[:, None]
+        if squares:
+            centred = average[:, -1, :-1]
+            inner = average[:, :-1, :-1] - centred[:, :, None] * centred[:, None]
+            trace = exact(squares[0] / count) - exact(mean).square().sum(1)
+            return exact(mean), inner, trace
+        covariance = average - mean[:, :, None] * mean[:, None]
+        root = like(self.root, covariance)
+        inner = on_one_thread(lambda it: root.mT @ it @ root, covariance)
+        return exact(mean), inner, exact(covariance.diagonal(dim1=1, dim2=2)).sum(1)
 
 
 class _RootTrace(torch.autograd.Function):
-    """``trace (R^T K R)^1/2`` and ``trace (K V V^T)`` for covariances ``K: [N, C, C]``.
+    """``trace M^1/2`` and ``trace (M S^-1)`` for ``M = R^T K R + jitter S: [N, r, r]``.
 
-    ``V: [C, r]`` are eigenvectors of ``L``, and ``R = V S^1/2``, with the eigenvalues ``S: [r]``.
-
-    One thread computes it. Several threads would need longer, and round in other ways. Eigenvalues
-    are computed in float64, products in the precision of ``K`` and ``R``, which is faster. The
-    gradient of the roots is ``R (R^T K R)^-1/2 R^T / 2``.
+    The second is the variance in the span of ``R``, with the jitter in each direction. Everything
+    is computed in float64, by one thread: several would need longer, and round in other ways. The
+    gradient of ``trace M^1/2`` is ``M^-1/2 / 2``.
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, covariance: Tensor, root: Tensor, scale: Tensor, jitter: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return both traces, float64 ``[N]``, with the jitter in each direction of ``K``."""
+    def forward(ctx: Any, inner: Tensor, scale: Tensor, jitter: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both traces, float64 ``[N]``, from ``R^T K R`` and ``S: [r]``."""
         with one_thread():
-            inner = exact(root.mT @ covariance @ root)
-            inner = (inner + inner.mT) / 2 + torch.diag(jitter * scale)
-            values, vectors = torch.linalg.eigh(inner)
+            jittered = exact(inner)
+            jittered = (jittered + jittered.mT) / 2 + torch.diag(jitter * scale)
+            values, vectors = torch.linalg.eigh(jittered)
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(values, like(vectors, root), root, scale)
-        inside = (inner.diagonal(dim1=1, dim2=2) / scale).sum(1)
+        ctx.save_for_backward(values, like(vectors, inner), scale)
+        inside = (jittered.diagonal(dim1=1, dim2=2) / scale).sum(1)
         return values.clamp(min=0).sqrt().sum(1), inside
 
     @staticmethod
-    def backward(ctx: Any, roots: Tensor, inside: Tensor | None) -> tuple[Tensor, None, None, None]:
-        """Return the gradient for the covariances; eigenvalues of about 0 have none."""
-        values, vectors, root, scale = ctx.saved_tensors
+    def backward(ctx: Any, roots: Tensor, inside: Tensor | None) -> tuple[Tensor, None, None]:
+        """Return the gradient for ``R^T K R``; eigenvalues of about 0 have none."""
+        values, vectors, scale = ctx.saved_tensors
         roots = torch.zeros_like(values[:, 0]) if roots is None else roots
         least = torch.finfo(values.dtype).eps * values[:, -1:]
         inverse = torch.where(values > least, values.clamp(min=TINY**2).rsqrt() / 2, 0.0)
+        weights = like(inverse * roots[:, None], vectors)
         with one_thread():
-            weights = like(inverse * roots[:, None], root)
-            inner = (vectors * weights[:, None]) @ vectors.mT  # [N, r, r]
-            if inside is not None:
-                inner = inner + torch.diag_embed(like(inside[:, None] / scale, root))
-            gradient = root @ inner @ root.mT
-        return gradient, None, None, None
+            gradient = (vectors * weights[:, None]) @ vectors.mT
+        if inside is not None:
+            gradient = gradient + torch.diag_embed(like(inside[:, None] / scale, vectors))
+        return gradient, None, None
 
 
 def resize_mask(mask: Tensor, size: tuple[int, int]) -> Tensor:

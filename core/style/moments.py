@@ -7,14 +7,18 @@ activations in half precision.
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from core.devices import like
 from core.fixed_order import one_thread, squares_per_image, sum_per_image
 from core.optim.activations import at_least_float32, sum_precision
 
 Sums = tuple[Tensor, ...]
 # Number of parts in which products over positions are computed, see ``_product``.
 CHUNKS = 8
+# Number of positions whose sum is rounded to half precision, see ``_sum``.
+BLOCK = 64
 
 
 def moments(activations: Tensor, weight: Tensor | None = None, exact: bool = True) -> Sums:
@@ -23,19 +27,15 @@ def moments(activations: Tensor, weight: Tensor | None = None, exact: bool = Tru
     Args:
         activations: ``f``, ``[N, C, H, W]``, or ``[N, C]`` for a layer without positions.
         weight: ``w``, the weight of each position, ``[H, W]``; all 1 by default.
-        exact: whether products of activations in half precision are as exact as float32; else their
+        exact: whether sums of activations in half precision are as exact as float32; else their
             relative errors are about 1e-4, in half of the time.
 
     Returns:
         ``sum w f f^T`` as ``[N, C, C]``, ``sum w`` as ``[N]`` and ``sum w f`` as ``[N, C]``.
     """
-    products, count = product_sums(activations, weight, exact)
     rows, weights = _rows(activations), _weight_column(activations, weight)
-    weighted = rows if weights is None else at_least_float32(rows) * weights
-    # Several threads would divide the channels, and sum the last of each share in another order.
-    with one_thread():
-        sums = weighted.sum(1, dtype=sum_precision(activations))
-    return products, count, sums
+    products, sums = _Moments.apply(rows, weights, exact, True)
+    return products, position_count(rows, weights), sums
 
 
 def product_sums(activations: Tensor, weight: Tensor | None, exact: bool = False) -> Sums:
@@ -45,11 +45,32 @@ def product_sums(activations: Tensor, weight: Tensor | None, exact: bool = False
         activations, weight, exact: see ``moments``.
     """
     rows, weights = _rows(activations), _weight_column(activations, weight)
-    if weights is not None:
-        rows = at_least_float32(rows)
-    weighted = rows.detach() if weights is None else rows.detach() * weights
-    products: Tensor = _WeightedGram.apply(rows, weighted, exact)
+    products, _ = _Moments.apply(rows, weights, exact, False)
     return products, position_count(rows, weights)
+
+
+def projected_moments(
+    activations: Tensor, basis: Tensor, centre: Tensor, weight: Tensor | None = None
+) -> Sums:
+    """Compute weighted sums over positions for a few directions instead of all channels.
+
+    With ``R`` for the basis and ``c`` for the centre, ``y`` is ``R^T (f - c)`` followed by a 1.
+    Products of ``y`` take less time than those of all channels, and are more exact: activations
+    have large means, near which half precision is coarse.
+
+    Args:
+        activations: ``f``, ``[N, C, H, W]``, or ``[N, C]`` for a layer without positions.
+        basis: ``R``, ``[C, r]``.
+        centre: ``c``, ``[C]``.
+        weight: ``w``, the weight of each position, ``[H, W]``; all 1 by default.
+
+    Returns:
+        ``sum w y y^T`` as ``[N, r + 1, r + 1]``, ``sum w`` as ``[N]``, ``sum w f`` as ``[N, C]``
+        and ``sum w |f|^2`` as ``[N]``.
+    """
+    rows, weights = _rows(activations), _weight_column(activations, weight)
+    products, sums, squares = _ProjectedMoments.apply(rows, weights, basis, centre)
+    return products, position_count(rows, weights), sums, squares
 
 
 def position_count(rows: Tensor, weights: Tensor | None) -> Tensor:
@@ -77,24 +98,119 @@ def _weight_column(activations: Tensor, weight: Tensor | None) -> Tensor | None:
     return None if weight is None else weight.to(activations.device, kind).flatten()[:, None]
 
 
-class _WeightedGram(torch.autograd.Function):
-    """``X^T W X`` for ``X: [N, P, C]`` and diagonal ``W``, ``[P, P]``.
+class _Moments(torch.autograd.Function):
+    """``X^T W X`` and ``W X`` summed over positions, for ``X: [N, P, C]`` and diagonal ``W``.
 
-    The backward pass needs one matrix product. Without this class, autograd would compute two.
+    The backward pass needs one matrix product, which adds the gradient of the sums on its way.
+    Without this class, autograd would compute two products, and several copies of ``X``.
     """
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, weighted: Tensor, exact: bool) -> Tensor:
-        """Compute ``X^T W X``, ``[N, C, C]``, from ``X`` and ``W X``, each ``[N, P, C]``."""
-        ctx.save_for_backward(weighted)
+    def forward(
+        ctx: Any, rows: Tensor, weights: Tensor | None, exact: bool, with_sums: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return ``X^T W X``, ``[N, C, C]``, and if asked for the sums of ``W X``, ``[N, C]``.
+
+        Args:
+            ctx: state for the backward pass.
+            rows: ``X``.
+            weights: the diagonal of ``W``, ``[P, 1]``; None for 1 everywhere.
+            exact: see ``moments``.
+            with_sums: whether to compute the sums.
+        """
+        weighted = rows
+        if weights is not None:
+            rows = at_least_float32(rows)
+            weighted = rows * weights
+        ctx.save_for_backward(weighted, weights)
+        ctx.set_materialize_grads(False)
         pairs = zip(rows, weighted, strict=True)
-        return torch.stack([_product(one, other, exact) for one, other in pairs])
+        products = torch.stack([_product(one, other, exact) for one, other in pairs])
+        return products, _sum(weighted, exact) if with_sums else None
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        """Return the gradient for ``X``: ``W X (D + D^T)``, where ``D`` is that of the result."""
-        (weighted,) = ctx.saved_tensors
-        return weighted @ (gradient + gradient.mT).to(weighted), None, None
+    def backward(
+        ctx: Any, products: Tensor | None, sums: Tensor | None
+    ) -> tuple[Tensor, None, None, None]:
+        """Return the gradient for ``X``: ``W X (D + D^T) + W 1 d^T``.
+
+        ``D`` is the gradient of the products, and ``d`` that of the sums.
+        """
+        weighted, weights = ctx.saved_tensors
+        if products is None:
+            products = weighted.new_zeros(len(weighted), *[weighted.shape[2]] * 2)
+        both = (products + products.mT).to(weighted)
+        if sums is None:
+            return weighted @ both, None, None, None
+        constant = sums[:, None].to(weighted)
+        if weights is not None:
+            constant = weights * constant
+        return torch.baddbmm(constant, weighted, both), None, None, None
+
+
+class _ProjectedMoments(torch.autograd.Function):
+    """The sums of ``projected_moments`` that depend on the activations ``X: [N, P, C]``."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, rows: Tensor, weights: Tensor | None, basis: Tensor, centre: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return ``Y^T W Y``, and the sums over positions of ``W X`` and ``W X^2``.
+
+        Args:
+            ctx: state for the backward pass.
+            rows: ``X``.
+            weights: the diagonal of ``W``, ``[P, 1]``; None for 1 everywhere.
+            basis: ``R``, ``[C, r]``.
+            centre: ``c``, ``[C]``.
+        """
+        if weights is not None:
+            rows = at_least_float32(rows)
+        basis, centre = like(basis, rows), like(centre, rows)
+        # A column of zeros and a constant of 1 are the last entry of ``y``.
+        shift = F.pad(-(centre @ basis), (0, 1), value=1.0)
+        projected = F.linear(rows, F.pad(basis, (0, 1)).mT.contiguous(), shift)
+        weighted = rows if weights is None else rows * weights
+        other = projected if weights is None else projected * weights
+        ctx.save_for_backward(weighted, other, basis)
+        pairs = zip(projected, other, strict=True)
+        products = torch.stack([_product(one, two, False) for one, two in pairs])
+        squares = squares_per_image(rows) if weights is None else sum_per_image(rows * weighted)
+        return products, _sum(weighted, False), squares
+
+    @staticmethod
+    def backward(
+        ctx: Any, products: Tensor, sums: Tensor, squares: Tensor
+    ) -> tuple[Tensor, None, None, None]:
+        """Return the gradient for ``X``: ``W (Y (D + D^T) R^T + 1 d^T + 2 e X)``.
+
+        ``R`` has a last column of 0 here. ``D``, ``d`` and ``e`` are the gradients of the results.
+        """
+        weighted, projected, basis = ctx.saved_tensors
+        both = (products + products.mT)[..., :-1]
+        with one_thread():
+            factors = both @ basis.to(both).mT  # [N, r + 1, C]
+        # The last entry of ``y`` is 1.
+        factors[:, -1] += sums
+        scaled = weighted * (2 * squares)[:, None, None].to(weighted)
+        return scaled.baddbmm_(projected, factors.to(weighted)), None, None, None
+
+
+def _sum(rows: Tensor, exact: bool) -> Tensor:
+    """Return the sums over positions of rows ``[N, P, C]``: ``[N, C]``.
+
+    If the result need not be ``exact``, sums of ``BLOCK`` positions are rounded to the precision of
+    the rows. Otherwise all rows are converted first, which takes three times as long.
+    """
+    kind = sum_precision(rows)
+    whole = 0 if exact or rows.dtype == kind else rows.shape[1] // BLOCK * BLOCK
+    # Several threads would divide the channels, and sum the last of each share in another order.
+    with one_thread():
+        total = rows[:, whole:].sum(1, dtype=kind)
+        if whole:
+            blocks = rows[:, :whole].view(len(rows), whole // BLOCK, BLOCK, -1)
+            total += blocks.sum(2).sum(1, dtype=kind)
+    return total
 
 
 def _product(one: Tensor, other: Tensor, exact: bool) -> Tensor:

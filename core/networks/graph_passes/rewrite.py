@@ -9,7 +9,7 @@ from core.networks.graph_passes.fold_batch_norm import fold_batch_norm
 from core.networks.graph_passes.fold_stride import fold_strided_conv
 from core.networks.graph_passes.fuse_relu import fuse_conv_relu
 from core.networks.graph_passes.pool_and_precision import pool_before_relu, weights_to_bfloat16
-from core.networks.graph_passes.same_padding import separate_padding
+from core.networks.graph_passes.separate_padding import separate_padding
 
 
 def rewrite(body: fx.GraphModule, device: torch.device, in_half: bool) -> fx.GraphModule:

@@ -17,7 +17,7 @@ from core.errors import ExplorerError, UnknownName
 from core.images.center_crop import BICUBIC, CenterCrop, Framing
 from core.networks import known_networks, known_timm, registry
 from core.networks.graph_passes.prune_channels import prune_channels
-from core.networks.graph_passes.same_padding import separate_padding
+from core.networks.graph_passes.separate_padding import separate_padding
 from core.networks.known_timm import TimmNetwork
 from core.networks.network import FeatureExtractor, Network
 from core.networks.tracing import OutputNode, trace, truncate

@@ -1,5 +1,8 @@
 """Content and style losses, compared with NumPy references written from the papers."""
 
+import itertools
+from unittest import mock
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -13,7 +16,7 @@ from core.optim.activations import IMAGE
 from core.style import losses
 from core.style.loss_sum import LossSum
 from core.style.losses import LayerWindow, StyleTarget
-from core.style.moments import moments
+from core.style.moments import moments, projected_moments
 
 Array = npt.NDArray[np.float64]
 SHAPE = (5, 4, 7)  # channels, rows, columns, all different
@@ -25,6 +28,12 @@ def seen(seed: int, count: int = 1, dtype: torch.dtype = torch.float64) -> Tenso
     mixed = torch.randn(SHAPE[0], SHAPE[0], generator=generator, dtype=torch.float64)
     plain = torch.randn((count, *SHAPE), generator=generator, dtype=torch.float64)
     return torch.einsum("cd,ndhw->nchw", mixed, plain).abs().to(dtype) + 0.1
+
+
+@pytest.fixture(params=[losses.PROJECTED, 1], ids=["", "projected"])
+def _projected(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Project activations of layers with few channels, too."""
+    monkeypatch.setattr(losses, "PROJECTED", request.param)
 
 
 def style_of(image: Tensor) -> StyleTarget:
@@ -144,10 +153,11 @@ def test_wasserstein_is_exact_and_never_negative(
     picture, painting = (deep(it, channels, side, decay).to(kind) for it in (seed, seed + 1))
     assume(bool(painting.any()))
     whole = exact_distance(picture, painting)
-    for kept in (1.0, 0.99, 0.5):
+    for kept, projected in itertools.product((1.0, 0.99, 0.5), (losses.PROJECTED, 1)):
         term = losses.wasserstein("a", style_of(painting), kept=kept)
-        (itself,) = term.loss(term.sums(painting, LayerWindow())).tolist()
-        (ours,) = term.loss(term.sums(picture, LayerWindow())).tolist()
+        with mock.patch.object(losses, "PROJECTED", projected):
+            (itself,) = term.loss(term.sums(painting, LayerWindow())).tolist()
+            (ours,) = term.loss(term.sums(picture, LayerWindow())).tolist()
         assert 0 <= itself < 0.001
         assert 0 <= ours <= whole * 1.003 + 0.001
         if kept == 1:
@@ -181,6 +191,7 @@ def distance_in_parts(picture: Tensor, painting: Tensor, basis: Tensor) -> Tenso
     return ((m - n).square().sum() + inside + outside) / energy
 
 
+@pytest.mark.usefixtures("_projected")
 @pytest.mark.parametrize("kept", [0.5, 0.9, 0.99, 1.0])
 def test_the_wasserstein_loss_compares_main_directions_and_the_variance_of_the_rest(
     kept: float,
@@ -201,6 +212,7 @@ def test_the_wasserstein_loss_compares_main_directions_and_the_variance_of_the_r
     torch.testing.assert_close(*gradients, rtol=1e-6, atol=1e-12)
 
 
+@pytest.mark.usefixtures("_projected")
 @pytest.mark.parametrize("masked", [False, True])
 def test_in_half_precision_the_wasserstein_loss_has_the_gradient_of_float64(masked: bool) -> None:
     picture, painting = (deep(it, 48, 24, 2.0).bfloat16() for it in (0, 1))
@@ -227,6 +239,50 @@ def test_products_are_as_exact_as_their_sum(kind: torch.dtype) -> None:
     assert float(((sums[0] - rows.sum(1)) / size).abs().max()) < 1e-4
 
 
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16])
+def test_projected_moments_are_those_of_the_directions(kind: torch.dtype, masked: bool) -> None:
+    activations = torch.cat([deep(it, 40, 37, 1.0) for it in (0, 1)]).to(kind)
+    generator = torch.Generator().manual_seed(3)
+    basis = torch.randn(40, 9, generator=generator, dtype=torch.float64)
+    centre = activations.double().mean((0, 2, 3)) * 1.1
+    mask = torch.rand(37, 37, generator=generator) if masked else None
+    weight = torch.ones(37, 37) if mask is None else mask
+    products, count, sums, squares = projected_moments(activations, basis, centre, mask)
+    near = {"rtol": 1e-9 if kind == torch.float64 else 0.01, "atol": 1e-9}
+    for image in range(2):
+        slow = torch.zeros(10, 10, dtype=torch.float64)
+        values, lengths = torch.zeros(40, dtype=torch.float64), 0.0
+        for row in range(37):
+            for col in range(37):
+                f, w = activations[image, :, row, col].double(), weight[row, col].double()
+                y = torch.cat([basis.T @ (f - centre), torch.ones(1).double()])
+                slow += w * torch.outer(y, y)
+                values += w * f
+                lengths += float(w * (f @ f))
+        size = slow.diagonal().sqrt()
+        scaled = [it / torch.outer(size, size) for it in (products[image].double(), slow)]
+        torch.testing.assert_close(*scaled, rtol=0, atol=near["rtol"])
+        torch.testing.assert_close(sums[image].double(), values, **near)
+        assert float(squares[image]) == pytest.approx(lengths, rel=near["rtol"])
+        assert float(count[image]) == pytest.approx(float(weight.sum()), rel=1e-6)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_gradients_of_projected_moments_are_right(masked: bool) -> None:
+    picture = seen(1, 2).requires_grad_()
+    generator = torch.Generator().manual_seed(3)
+    basis = torch.randn(SHAPE[0], 3, generator=generator, dtype=torch.float64)
+    centre = torch.rand(SHAPE[0], generator=generator, dtype=torch.float64)
+    mask = torch.rand(SHAPE[1:], dtype=torch.float64, generator=generator) if masked else None
+
+    def sums(it: Tensor) -> tuple[Tensor, ...]:
+        products, _, values, squares = projected_moments(it, basis, centre, mask)
+        return products, values, squares
+
+    assert torch.autograd.gradcheck(sums, picture)
+
+
 def test_wasserstein_takes_channels_that_never_fire() -> None:
     picture, painting = seen(1), seen(2)
     painting[:, 2] = 0
@@ -237,6 +293,7 @@ def test_wasserstein_takes_channels_that_never_fire() -> None:
     assert picture.grad is not None and bool(picture.grad.isfinite().all())
 
 
+@pytest.mark.usefixtures("_projected")
 @pytest.mark.parametrize("kind", ["gram", "wasserstein", "whole", "coarse", "content", "masked"])
 def test_gradients_are_right(kind: str) -> None:
     picture, other = seen(1, 2).requires_grad_(), seen(2)

@@ -1,11 +1,14 @@
-"""Replacement of timm's convolutions with the padding of TensorFlow by padding and a convolution.
+"""Replacement of convolutions with unusual padding by padding and a plain convolution.
 
-The other passes know plain convolutions only.
+These are timm's convolutions with the padding of TensorFlow, and those that pad with values of the
+image, such as ``core.networks.variants.with_replicate_padding`` makes. The other passes know plain
+convolutions only.
 """
 
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from core.networks.module_parts import has_hooks
 from core.networks.tracing import operation_of
 
 
@@ -32,22 +35,36 @@ class SamePadding(nn.Module):
         return F.pad(image, (left, right, top, bottom))
 
 
+class BorderPadding(nn.Module):
+    """The padding of a convolution whose ``padding_mode`` is not ``zeros``."""
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        super().__init__()
+        rows, cols = (int(it) for it in convolution.padding)
+        self.padding, self.mode = (cols, cols, rows, rows), convolution.padding_mode
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Pad ``[N, C, H, W]``."""
+        return F.pad(image, self.padding, mode=self.mode)
+
+
 def is_same_convolution(part: object) -> bool:
     """Whether a module is timm's ``Conv2dSame``."""
     return isinstance(part, nn.Conv2d) and type(part).__name__ == "Conv2dSame"
 
 
 def separate_padding(network: fx.GraphModule) -> fx.GraphModule:
-    """Replace each ``Conv2dSame`` of a graph, in place; return the graph.
+    """Replace each convolution of a graph with unusual padding, in place; return the graph.
 
     Values and gradients have the same bits as before.
     """
     for count, node in enumerate(list(network.graph.nodes)):
         part = operation_of(network, node) if node.op == "call_module" else None
-        if not isinstance(part, nn.Conv2d) or not is_same_convolution(part):
+        separate = _padding_of(part)
+        if separate is None or not isinstance(part, nn.Conv2d):
             continue
-        padding, plain = f"same_padding_{count}", f"same_convolution_{count}"
-        network.add_module(padding, SamePadding(part))
+        padding, plain = f"padding_{count}", f"unpadded_{count}"
+        network.add_module(padding, separate)
         network.add_module(plain, _without_padding(part))
         with network.graph.inserting_before(node):
             padded = network.graph.call_module(padding, node.args)
@@ -55,6 +72,21 @@ def separate_padding(network: fx.GraphModule) -> fx.GraphModule:
     network.delete_all_unused_submodules()
     network.recompile()
     return network
+
+
+def _padding_of(part: object) -> nn.Module | None:
+    """Return a module that pads as a convolution does; None if the other passes know how."""
+    if isinstance(part, nn.Conv2d) and is_same_convolution(part):
+        return SamePadding(part)
+    if (
+        # Subclasses may compute otherwise.
+        type(part) is nn.Conv2d
+        and part.padding_mode != "zeros"
+        and not isinstance(part.padding, str)
+        and not has_hooks(part)
+    ):
+        return BorderPadding(part)
+    return None
 
 
 def _without_padding(convolution: nn.Conv2d) -> nn.Conv2d:
