@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from core.recipes.neuron import NeuronRecipe
+from core.recipes.style import LOSSES, StyleRecipe
 from explorer.text import recipe_summary
 
 
@@ -41,3 +42,15 @@ def test_neurons_are_named_briefly(units: tuple[int, ...], words: str) -> None:
 def test_what_is_not_as_usual_is_named(settings: dict[str, Any], words: str) -> None:
     recipe = NeuronRecipe("net", "w", layer="a.1", **{"units": (3, 8), **settings})
     assert recipe_summary.describe_recipe(recipe) == f"net a.1, {words}"
+
+
+def test_only_a_style_loss_other_than_the_default_is_named() -> None:
+    layers = {"content_layers": ("b",), "style_layers": ("a", "b")}
+    told = {
+        loss: recipe_summary.describe_recipe(
+            StyleRecipe("net", "w", content="ab" * 16, styles=("cd" * 16,), loss=loss, **layers)
+        )
+        for loss in LOSSES
+    }
+    usual = "net, style of a to b, content of b"
+    assert told == {"wasserstein": usual, "gram": f"{usual}, gram", "nearest": f"{usual}, nearest"}
