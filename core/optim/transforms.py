@@ -33,21 +33,7 @@ class ReflectPad:
     def __call__(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return images ``[N, C, H, W]`` as ``[N, C, H + 2 width, W + 2 width]``."""
         both_sides = (self.width, self.width)
-        padded = pad_by_reflection(image, both_sides, both_sides)
-        import os
-
-        mode = os.environ.get("SEAM", "exact")
-        if padded.requires_grad and mode != "exact":
-            weights = []
-            for side in padded.shape[2:]:
-                w = torch.ones(side)
-                for k in range(self.width):  # k pixels outside
-                    v = 0.0 if mode == "detach" else 1 - (k + 1) / (self.width + 1)
-                    w[self.width - 1 - k] = w[side - self.width + k] = v
-                weights.append(w)
-            window = weights[0][:, None] * weights[1]
-            padded.register_hook(lambda g: g * window)
-        return padded
+        return pad_by_reflection(image, both_sides, both_sides)
 
 
 @dataclass(frozen=True)
