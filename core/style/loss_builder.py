@@ -99,7 +99,10 @@ def build_losses(
     norms = {} if norms is None else norms
     terms = [(pixels * weight / norms.get(it.name, 1.0), it) for weight, it in weighted]
     variation = regularisers.squared_variation() * (recipe.variation * pixels)
-    return LossSum.of(terms, variation if recipe.variation else None)
+    padded = (size[0] + 2 * PADDING.width, size[1] + 2 * PADDING.width)
+    layers = sorted({term.layer for _, term in terms})
+    inner = tiled_statistics.inner_positions(network, layers, padded, PADDING.width)
+    return LossSum.of(terms, variation if recipe.variation else None, inner)
 
 
 def gradient_norms(network: Network, recipe: StyleRecipe, inputs: StyleInputs) -> dict[str, float]:

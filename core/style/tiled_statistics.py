@@ -102,6 +102,31 @@ def layer_sizes(
     return {name: (vertical[name].shape[2], horizontal[name].shape[3]) for name in names}
 
 
+def inner_positions(
+    network: Network, names: Sequence[str], size: tuple[int, int], padding: int
+) -> dict[str, Box]:
+    """Return the (rows, columns) of layers that belong to an image and not to its padding.
+
+    Layers are left out of which no position would remain.
+
+    Args:
+        network: the network.
+        names: names of layers with positions.
+        size: (height, width) of the image with its padding.
+        padding: width of the padding in pixels, on each side.
+    """
+    found: dict[str, Box] = {}
+    for name, positions in layer_sizes(network, names, size).items():
+        rows, cols = (
+            slice(border, count - border)
+            for count, length in zip(positions, size, strict=True)
+            for border in (round(padding * count / length),)
+        )
+        if rows.start < rows.stop and cols.start < cols.stop:
+            found[name] = (rows, cols)
+    return found
+
+
 @torch.no_grad()
 def _own_activations(
     network: Network, image: Tensor, names: Sequence[str], tiles: Tiles

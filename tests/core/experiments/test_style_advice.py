@@ -91,7 +91,7 @@ def blurred(image: Tensor, sigma: float) -> Tensor:
 def test_blotches_are_broad_patches_that_the_photograph_does_not_have() -> None:
     photograph, painting = blurred(noise(1), 5), blurred(noise(2), 5)
     # A picture whose colours are a function of the photograph's has none, nor have fine strokes.
-    assert style_advice.blotches(1 - photograph, photograph, painting) < 0.1
+    assert style_advice.blotches(0.6 * photograph + 0.2, photograph, painting) < 0.1
     strokes = (photograph + 0.3 * (noise(3) - 0.5)).clamp(0, 1)
     assert style_advice.blotches(strokes, photograph, painting) < 0.2
     patches = blurred(noise(4), 5)
