@@ -70,7 +70,7 @@ class StyleRecipe(Recipe):
     """
 
     kind: ClassVar[str] = "style"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
 
     content: str = ""
     styles: tuple[str, ...] = ()
