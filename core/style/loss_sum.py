@@ -74,8 +74,8 @@ class LossSum(Objective):
         for _, term in self.terms:
             values, window = activations[term.layer], windows.get(term.layer, LayerWindow())
             if term.layer in self.inner and values.requires_grad:
-                box = _within_tile(self.inner[term.layer], window)
-                values = _InnerGradient.apply(values, box)  # type: ignore[no-untyped-call]
+                box = window.inside(self.inner[term.layer]).within
+                values = _InnerGradient.apply(values, box)
             found.append(term.sums(values, window))
         return tuple(found)
 
@@ -143,22 +143,6 @@ class LossSum(Objective):
             image.backward(penalty_gradient, retain_graph=True)  # type: ignore[no-untyped-call]
         moved.backward(gradient)  # type: ignore[no-untyped-call]
         yield value.detach(), 1.0
-
-
-def _within_tile(inner: Box, window: LayerWindow) -> Box:
-    """Return positions of the whole layer, (rows, columns), as positions of a tile's activations.
-
-    Some of them may be before the first position of the tile or after the last.
-    """
-    shifts = [
-        (within.start or 0) - (whole.start or 0)
-        for within, whole in zip(window.within, window.whole, strict=True)
-    ]
-    rows, cols = (
-        slice(max(0, it.start + shift), max(0, it.stop + shift))
-        for it, shift in zip(inner, shifts, strict=True)
-    )
-    return rows, cols
 
 
 class _InnerGradient(torch.autograd.Function):

@@ -91,6 +91,8 @@ def test_the_gradient_is_that_of_the_whole_picture(
     frame = ReflectPad(7)
     other = frame(picture.flip(3) * 0.7)
     seen = found.activations(other, ["1", "4"])
+    size = (other.shape[2], other.shape[3])
+    inner = tiled_statistics.inner_positions(found, ["1", "4"], size, padding) if padding else {}
     mask = losses.resize_mask(
         torch.linspace(0, 1, 217).expand(1, 1, 143, 217), tuple(seen["4"].shape[2:])
     )
@@ -99,12 +101,10 @@ def test_the_gradient_is_that_of_the_whole_picture(
         [
             (1.0, loss("1", StyleTarget.of(moments(seen["1"])))),
             (0.7, loss("4", StyleTarget.of(moments(seen["4"])), mask)),
-            (2.0, losses.content("4", seen["4"])),
+            (2.0, losses.content("4", seen["4"], inner.get("4"))),
         ],
         0.5 * regularisers.squared_variation(),
-        tiled_statistics.inner_positions(found, ["1", "4"], tuple(other.shape[2:]), padding)
-        if padding
-        else None,
+        inner,
     )
     extractor = found.extractor(["1", "4"], for_gradients=True)
     one, tiled = (picture.clone().requires_grad_() for _ in range(2))
