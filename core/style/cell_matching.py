@@ -19,7 +19,7 @@ from core.devices import indices_on
 from core.images.tiles import Box, Tiles
 from core.networks.network import Network
 from core.style.image_cells import ImageCells, columns_of, positions_in_cell, scaling_of
-from core.style.match_coherence import continuing, make_coherent
+from core.style.match_coherence import make_coherent
 
 # Largest number of a painting's cells with which each cell is compared. Of larger paintings, evenly
 # spaced cells are taken, so that the time is in proportion to the number of pixels of the image.
@@ -80,9 +80,7 @@ class StyleCells:
     Attributes:
         values: activations of each layer in cells of paintings, ``[M, K, C]`` by layer name, where
             K is the number of positions of the layer in a cell, row by row.
-        matches: indices of cells in ``values``, ``[V, rows, cols]``: for each cell of the image its
-            match, and the cells that continue the matches of its neighbours. The target of the cell
-            is their mean, which is the match itself where neighbours agree, and smooth elsewhere.
+        matches: for each cell of the image the index of a cell in ``values``, ``[rows, cols]``.
         within: number of (rows, columns) of positions of each layer in a cell; K is their product.
     """
 
@@ -130,9 +128,7 @@ def match_cells(
     first = indices_on(query.device, first)
     values = {name: torch.cat([it.values[name] for it in found]) for name in names}
     within_cell = {name: positions_in_cell(network.layer(name)) for name in names}
-    chosen = matches.gather(0, owners[None])[0]
-    voted = continuing(chosen, owners, [it.size for it in found])
-    return StyleCells(values, voted + first[owners], within_cell)
+    return StyleCells(values, matches.gather(0, owners[None])[0] + first[owners], within_cell)
 
 
 def nearest_columns(columns: Tensor, candidates: Tensor, draws: Tensor | None = None) -> Tensor:

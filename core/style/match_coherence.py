@@ -53,28 +53,6 @@ def make_coherent(
     return _move_cells(columns, candidates, size, matches)
 
 
-def continuing(matches: Tensor, owners: Tensor, sizes: Sequence[tuple[int, int]]) -> Tensor:
-    """Return the match of each cell, and the cells that continue the matches of its neighbours.
-
-    Args:
-        matches: indices of the cells of a painting, ``[rows, cols]``.
-        owners: index of this painting for each cell, ``[rows, cols]``.
-        sizes: number of (rows, columns) of cells of each painting.
-
-    Returns:
-        ``[5, rows, cols]``: the match, and one cell for each of ``NEIGHBOURS``. Where there is no
-        such cell, or the neighbour has another painting, it is the match again.
-    """
-    found = [matches]
-    for number in range(len(NEIGHBOURS)):
-        found.append(matches.clone())
-        for painting, size in enumerate(sizes):
-            own = torch.where(owners == painting, matches, -1)
-            following = _neighbours(own, size)[1][number]
-            found[-1] = torch.where((own >= 0) & (following >= 0), following, found[-1])
-    return torch.stack(found)
-
-
 def _move_blocks(
     columns: Tensor,
     candidates: Tensor,
@@ -166,9 +144,9 @@ def _neighbours(matches: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]
     following = beside.clone()
     for at, (down, right) in enumerate(NEIGHBOURS):
         own = _shifted(matches.shape, (-down, -right))
-        theirs = matches[_shifted(matches.shape, (down, right))]  # -1 for no match
+        theirs = matches[_shifted(matches.shape, (down, right))]
         rows, cols = theirs // size[1] - down, theirs % size[1] - right
-        inside = (rows >= 0) & (rows < size[0]) & (cols >= 0) & (cols < size[1]) & (theirs >= 0)
+        inside = (rows >= 0) & (rows < size[0]) & (cols >= 0) & (cols < size[1])
         beside[at][own] = theirs
         following[at][own] = torch.where(inside, rows * size[1] + cols, -1)
     return beside, following

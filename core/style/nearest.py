@@ -19,9 +19,7 @@ Departures from the paper:
 
 - the layers of a column have the same influence on a match
 - neighbouring cells prefer neighbouring matches, so that whole strokes are taken over and even
-  regions do not become a repetition of one cell (``core.style.match_coherence``)
-- the target of a cell is the mean of its match and of those that continue its neighbours' matches,
-  as overlapping patches vote in image completion (Wexler, Shechtman and Irani 2007)
+  regions do not become a repetition of a few cells (``core.style.match_coherence``)
 - a layer with several positions in a cell has a target for each of them, instead of their mean
 - differences are squared instead of cosines, so that colours need no correction at the end, and the
   optimiser is that of the other losses
@@ -67,8 +65,8 @@ def style_loss(
         name: name of the term; by default derived from the layer.
     """
     values = cells.values[layer].flatten(0, 1)  # [M * K, C]
-    voted = [_matched_positions(it, layer_size, cells.within[layer]) for it in cells.matches]
-    energies = values.square().mean(1)[voted[0][0].flatten()]
+    matches = _matched_positions(cells.matches, layer_size, cells.within[layer])
+    energies = values.square().mean(1)[matches[0].flatten()]
     energy = mean_per_image(energies[None])[0].clamp(min=TINY)
     count = math.prod(layer_size) * (1.0 if mask is None else float(mean_per_image(mask[None])))
     remembered: dict[str, Tensor] = {}
@@ -77,10 +75,8 @@ def style_loss(
         # All steps at a size without tiles have the same target.
         if str(box) not in remembered:
             remembered.clear()
-            gathered = torch.zeros(()).to(values)
-            for matches in voted:
-                gathered = gathered + values[matches[:, box[0], box[1]]].mean(0)  # [rows, cols, C]
-            remembered[str(box)] = (gathered / len(voted)).permute(2, 0, 1)[None]
+            gathered = values[matches[:, box[0], box[1]]].mean(0)  # [rows, cols, C]
+            remembered[str(box)] = gathered.permute(2, 0, 1)[None]
         return remembered[str(box)]
 
     def squared_error(activations: Tensor, window: LayerWindow) -> Sums:

@@ -114,25 +114,3 @@ def test_blocks_are_moved_where_their_sum_grows(block: int, shift: int) -> None:
         moved += gain > 0
         assert [int(found[it]) for it in places] == [int(expected[it]) for it in places]
     assert 0 < moved < len(members)
-
-
-def test_neighbours_of_the_same_painting_vote() -> None:
-    sizes = [(5, 6), (4, 7)]
-    generator = torch.Generator().manual_seed(5)
-    owners = torch.randint(0, 2, (6, 8), generator=generator)
-    matches = torch.randint(0, 28, (6, 8), generator=generator)
-    found = match_coherence.continuing(matches, owners, sizes)
-    assert torch.equal(found[0], matches)
-    voted = 0
-    for number, (down, right) in enumerate(NEIGHBOURS, 1):
-        for row, col in itertools.product(range(6), range(8)):
-            expected, beside = int(matches[row, col]), (row + down, col + right)
-            if 0 <= beside[0] < 6 and 0 <= beside[1] < 8:
-                painting = int(owners[row, col])
-                height, width = sizes[painting]
-                at = divmod(int(matches[beside]), width)
-                at = (at[0] - down, at[1] - right)
-                if owners[beside] == painting and 0 <= at[0] < height and 0 <= at[1] < width:
-                    expected, voted = at[0] * width + at[1], voted + 1
-            assert int(found[number, row, col]) == expected
-    assert voted > 30
