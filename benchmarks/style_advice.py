@@ -22,6 +22,8 @@ from core.style import defaults, transfer
 from explorer.cli.command_io import open_image, split_names
 
 CONTENTS, STYLES = "cat,coffee,village,rocket", "swirls,mosaic,glass,dots"
+# Stands for the deepest layer with positions.
+DEEP = ("deepest",)
 # Settings by name, with the problem that they are known for; None where nothing is wrong.
 KNOWN: dict[str, tuple[str | None, dict[str, Any]]] = {
     "default": (None, {}),
@@ -30,18 +32,13 @@ KNOWN: dict[str, tuple[str | None, dict[str, Any]]] = {
     "large strokes": (None, {"style_scale": 2.0}),
     "painting recoloured": (None, {"colours": "matched"}),
     "balance 0.25": (None, {"balance": 0.25}),
-    "balance 1": ("weak", {"balance": 1.0}),
     "balance 5": ("weak", {"balance": 5.0}),
+    "balance 20": ("weak", {"balance": 20.0}),
     "balance 0.003": ("strong", {"balance": 0.003}),
     "balance 0": ("strong", {"balance": 0.0}),
+    "noise, style alone": ("strong", {"balance": 0.0, "init": "noise"}),
     "noise, 1 step": ("grey", {"init": "noise", "steps": 1}),
-    "noise, 3 steps": ("grey", {"init": "noise", "steps": 3}),
-    "deep layers": ("blotchy", {"style_layers": ("relu4b", "relu5a", "relu5b")}),
-    "deepest layer, style alone": (
-        "blotchy",
-        {"style_layers": ("relu5b",), "balance": 0.0, "init": "noise"},
-    ),
-    "Gram, style alone": ("blotchy", {"loss": "gram", "balance": 0.0, "init": "noise"}),
+    "one deep layer, from noise": ("blotchy", {"style_layers": DEEP, "init": "noise"}),
 }
 
 
@@ -59,7 +56,7 @@ def main(
     """Render all pairs with all settings; print the measures and what is said."""
     allocator.keep_freed_memory()
     loaded = registry.load(network, weights, device="cpu")
-    table = Table("settings", "pair", "saturation", "edges", "content", "blotches", "known", "said")
+    table = Table("settings", "pair", "saturation", "edges", "content", "foreign", "known", "said")
     rows: list[dict[str, Any]] = []
     chosen = split_names(only) or tuple(KNOWN)
     for name in chosen:
@@ -69,6 +66,8 @@ def main(
             inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
             content, style = inputs
             given = {"size": size, "steps": steps, **settings}
+            if given.get("style_layers") == DEEP:
+                given["style_layers"] = (loaded.shown[-1 if loaded.shown[-1].size else -2].name,)
             recipe = transfer.plan(loaded, content=content, styles=(style,), **given)
             *_, last = transfer.render(loaded, recipe, inputs)
             (picture,) = last.pictures

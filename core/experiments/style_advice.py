@@ -5,39 +5,39 @@ compares these with what is found here.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from core.experiments.style_grid_measures import edges_kept
 from core.images.channels import COLOUR, open_image
 from core.images.colours import to_lab
-from core.images.resize import reduced_size, resize_image
+from core.images.resize import halve, reduced_size, resize_image
 from core.recipes.style import NEAREST, StyleRecipe
 
-# What can be wrong with a picture, the worst first.
+# What can be wrong with a picture.
 GREY, BLOTCHY, WEAK, STRONG = "grey", "blotchy", "weak", "strong"
 # A picture is grey if its mean chroma is less than this share of that of its source of colours.
-LEAST_SATURATION = 0.55
+LEAST_SATURATION = 0.56
 # A source of colours with a smaller mean chroma in CIELAB counts as grey itself.
 LEAST_CHROMA = 6.0
-MOST_BLOTCHES = 1.3
-# With more edges than this and a smaller content loss, a picture is hardly painted; with fewer and
-# a larger one, the photograph is lost.
-WEAK_EDGES, WEAK_CONTENT = 0.85, 0.12
-STRONG_EDGES, STRONG_CONTENT = 0.3, 0.6
-# Standard deviation of the blur with which blotches are measured, relative to the longer side.
-COARSE = 1 / 32
+# A picture is blotchy if a larger share of it has foreign colours, which are farther than this from
+# every colour of the painting and of the photograph, in CIELAB.
+MOST_FOREIGN, FOREIGN_DISTANCE = 0.32, 12.0
+# With a smaller content loss, a picture is hardly painted; with a larger one, the photograph is
+# lost.
+WEAK_CONTENT, STRONG_CONTENT = 0.1, 1.0
 # Longer side in pixels at which pictures are measured, at most.
 MEASURED_SIDE = 512
-# Factor by which the balance is changed, and numbers of steps that are enough from noise.
+# How often pictures are halved before colours are compared, so that strokes and noise mix.
+HALVINGS = 2
+# Factor by which the balance is changed.
 BALANCE_STEP = 4.0
-STEPS_FROM_NOISE = 20
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,14 @@ class StyleLook:
             colours come from: the painting, or the photograph if that keeps its colours.
         edges: share of the photograph's edges that are kept, see ``edges_kept``.
         content: mean of the content losses of the picture; 1 for activations of zero.
-        blotches: see ``blotches``.
+        foreign: share of the picture whose colours neither the painting nor the photograph has, see
+            ``foreign_share``.
     """
 
     saturation: float
     edges: float
     content: float
-    blotches: float
+    foreign: float
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Advice:
 
     Attributes:
         problem: ``GREY``, ``BLOTCHY``, ``WEAK`` or ``STRONG``.
-        measured: the measure that shows it: a share of saturation, of edges, or ``blotches``.
+        measured: what shows it: ``saturation``, ``foreign`` or ``edges`` of ``StyleLook``.
         setting: field of ``StyleRecipe`` to change.
         value: its new value.
     """
@@ -108,38 +109,40 @@ def measure_look(
         chroma(image) / max(chroma(source), LEAST_CHROMA),
         edges_kept(photograph, image),
         sum(ends) / max(1, len(ends)),
-        blotches(image, photograph, painting),
+        foreign_share(image, (photograph, painting)),
     )
 
 
 def chroma(image: Tensor) -> float:
-    """Return the mean chroma of an image ``[1, 3, H, W]`` in CIELAB; 0 for grey."""
-    return float(to_lab(image)[0, 1:].norm(dim=0).mean())
+    """Return the mean chroma of an image ``[1, 3, H, W]`` in CIELAB, without fine grain.
+
+    It is 0 for grey, also if that consists of fine colours.
+    """
+    colours = _colours(image)
+    return float(np.hypot(colours[:, 1], colours[:, 2]).mean())
 
 
-def blotches(image: Tensor, photograph: Tensor, painting: Tensor) -> float:
-    """Return how strong coarse patches of colour are that the photograph does not explain.
+def foreign_share(image: Tensor, sources: Sequence[Tensor]) -> float:
+    """Return the share of an image whose colours are in none of some other images.
 
-    All images are blurred, so that strokes disappear. What a linear map of the photograph's colours
-    cannot explain of the picture's colours is left; its standard deviation in CIELAB is divided by
-    that of the painting's blurred colours.
+    A colour is in an image if a pixel of that image is at most ``FOREIGN_DISTANCE`` away in CIELAB.
+    All images are reduced first, so that patches count, and strokes and noise do not.
 
     Args:
-        image, photograph: ``[1, 3, H, W]`` in ``[0, 1]``, of the same size.
-        painting: ``[1, 3, h, w]``.
+        image: ``[1, 3, H, W]`` in ``[0, 1]``.
+        sources: the other images, ``[1, 3, h, w]`` of any sizes.
     """
-    ours, theirs = (_coarse(it).reshape(COLOUR, -1).T for it in (image, photograph))
-    known = np.column_stack([theirs, np.ones(len(theirs))])
-    solution, *_ = np.linalg.lstsq(known, ours, rcond=None)
-    left = float((ours - known @ solution).std(0).__pow__(2).sum() ** 0.5)
-    usual = float((_coarse(painting).reshape(COLOUR, -1).std(1) ** 2).sum() ** 0.5)
-    return left / max(usual, LEAST_CHROMA)
+    known = cKDTree(np.concatenate([_colours(it) for it in sources]))
+    distances, _ = known.query(_colours(image))
+    return float((distances > FOREIGN_DISTANCE).mean())
 
 
-def _coarse(image: Tensor) -> npt.NDArray[np.float64]:
-    """Return the blurred CIELAB colours of an image ``[1, 3, H, W]``: ``[3, H, W]``."""
-    sigma = COARSE * max(image.shape[2:])
-    return np.stack([ndimage.gaussian_filter(it, sigma) for it in to_lab(image)[0].numpy()])
+def _colours(image: Tensor) -> npt.NDArray[np.float64]:
+    """Return the CIELAB colours of a reduced image ``[1, 3, H, W]``, one row per pixel."""
+    for _ in range(HALVINGS):
+        image = halve(image)
+    colours: npt.NDArray[np.float64] = to_lab(image)[0].reshape(COLOUR, -1).T.numpy()
+    return colours
 
 
 def advise(
@@ -154,19 +157,18 @@ def advise(
         steps: the default number of steps.
     """
     balance = usual.get("balance", StyleRecipe.balance)
-    lower, higher = ("balance", recipe.balance / BALANCE_STEP), ("balance", balance)
-    if recipe.balance >= balance:
-        higher = ("balance", recipe.balance * BALANCE_STEP)
+    lower = ("balance", recipe.balance / BALANCE_STEP)
+    more = recipe.balance * BALANCE_STEP if recipe.balance >= balance else balance
+    if look.content < WEAK_CONTENT:
+        return [Advice(WEAK, look.edges, *lower)]
     found: list[Advice] = []
     if look.saturation < LEAST_SATURATION:
         found.append(Advice(GREY, look.saturation, *_against_grey(recipe, usual, steps, lower)))
-    if look.blotches > MOST_BLOTCHES:
-        found.append(Advice(BLOTCHY, look.blotches, *_against_blotches(recipe, usual, higher)))
-    if look.edges > WEAK_EDGES and look.content < WEAK_CONTENT:
-        found.append(Advice(WEAK, look.edges, *lower))
-    if look.edges < STRONG_EDGES and look.content > STRONG_CONTENT:
-        change = higher if recipe.loss == NEAREST or recipe.balance < balance else ("loss", NEAREST)
-        found.append(Advice(STRONG, look.edges, *change))
+    if look.foreign > MOST_FOREIGN:
+        change = _against_blotches(recipe, usual, ("balance", more))
+        found.append(Advice(BLOTCHY, look.foreign, *change))
+    if look.content > STRONG_CONTENT:
+        found.append(Advice(STRONG, max(0.0, look.edges), *_against_loss(recipe, balance, more)))
     return found
 
 
@@ -191,3 +193,18 @@ def _against_blotches(
     if recipe.loss == "gram":
         return "loss", StyleRecipe.loss
     return higher
+
+
+def _against_loss(recipe: StyleRecipe, balance: float, more: float) -> tuple[str, Any]:
+    """Return the setting that keeps more of the photograph, and its value.
+
+    Args:
+        recipe: the recipe.
+        balance: the default balance for its network and its loss.
+        more: a larger balance than that of the recipe.
+    """
+    if recipe.init == "noise":
+        return "init", "content"
+    if recipe.loss == NEAREST or recipe.balance < balance:
+        return "balance", more
+    return "loss", NEAREST

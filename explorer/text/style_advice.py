@@ -10,7 +10,7 @@ from explorer.text.formatting import percent
 # can be changed why that helps.
 SEEN = {
     "grey": "It is greyer than the picture that its colours come from: {} as colourful.",
-    "blotchy": "It has blotches: broad patches of colour that the photograph does not have.",
+    "blotchy": "It is blotchy: {} of it has colours that neither painting nor photograph has.",
     "weak": "It is hardly painted: {} of the photograph's edges are where they were.",
     "strong": "Little of the photograph is left: {} of its edges.",
 }
@@ -18,19 +18,21 @@ REASONS = {
     ("grey", "steps"): "It began as grey noise and had too few steps.",
     ("grey", "style_layers"): "Colours come from the shallowest layers, which are left out here.",
     ("grey", "balance"): "Less weight on content lets more of them in.",
-    ("blotchy", "style_layers"): "Deep layers alone have no strokes to fill them.",
+    ("blotchy", "style_layers"): "Some of the usual layers, which know its colours, are left out.",
     (
         "blotchy",
         "loss",
     ): "A few neurons rule Gram matrices, but not the Wasserstein distance.",
     ("blotchy", "balance"): "More weight on content holds them back.",
     ("weak", "balance"): "Less weight on content paints more.",
+    ("strong", "init"): "It began as noise, not as the photograph.",
     ("strong", "balance"): "More weight on content keeps more.",
     ("strong", "loss"): "The loss that keeps shapes paints each place where it is.",
 }
 BUTTONS = {
     "steps": "{} steps at each size",
     "style_layers": "Usual style layers",
+    "init": "Start from the picture",
     "balance": "Balance: {}",
 }
 LOSSES = {"nearest": "Keep shapes", "wasserstein": "Wasserstein distance"}

@@ -247,7 +247,7 @@ def test_two_pictures_of_ones_own_are_told_apart(content: str, style: str, words
 
 def look(**measures: float) -> style_advice.StyleLook:
     return style_advice.StyleLook(
-        **{"saturation": 1.0, "edges": 0.6, "content": 0.4, "blotches": 0.3, **measures}
+        **{"saturation": 1.0, "edges": 0.6, "content": 0.4, "foreign": 0.1, **measures}
     )
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scipy import ndimage
 from skimage import color
 from torch import Tensor
 
@@ -19,7 +18,7 @@ from core.recipes.style import StyleRecipe
 USUAL: dict[str, Any] = {"style_layers": ("a", "b"), "content_layers": ("b",)}
 PHOTO, PAINTING = "ab" * 16, "cd" * 16
 RECIPE = StyleRecipe("net", "w", content=PHOTO, styles=(PAINTING,), **USUAL)
-FINE = StyleLook(saturation=1.0, edges=0.6, content=0.4, blotches=0.5)
+FINE = StyleLook(saturation=1.0, edges=0.6, content=0.4, foreign=0.1)
 
 
 def noise(seed: int, height: int = 48, width: int = 64) -> Tensor:
@@ -58,52 +57,58 @@ def test_a_grey_picture_has_one_cause(settings: dict[str, Any], change: tuple[st
     ],
 )
 def test_blotches_have_one_cause(settings: dict[str, Any], change: tuple[str, Any]) -> None:
-    assert told(replace(FINE, blotches=9.0), **settings) == [("blotchy", *change)]
+    assert told(replace(FINE, foreign=0.5), **settings) == [("blotchy", *change)]
 
 
 def test_too_weak_and_too_strong_pictures_move_the_balance() -> None:
-    weak = replace(FINE, edges=0.99, content=0.001)
+    # A picture that is hardly painted may be as grey as its photograph.
+    weak = replace(FINE, edges=0.99, content=0.001, saturation=0.1)
     assert told(weak, balance=1.0) == [("weak", "balance", 0.25)]
     strong = replace(FINE, edges=0.05, content=2.0)
     assert told(strong, balance=0.01) == [("strong", "balance", 0.05)]
     assert told(strong) == [("strong", "loss", "nearest")]
+    assert told(strong, init="noise") == [("strong", "init", "content")]
     assert told(strong, loss="nearest", balance=0.5) == [("strong", "balance", 2.0)]
 
 
 def test_the_worst_comes_first() -> None:
-    bad = StyleLook(saturation=0.1, edges=0.05, content=2.0, blotches=9.0)
+    bad = StyleLook(saturation=0.1, edges=-0.05, content=2.0, foreign=0.9)
     assert [it[0] for it in told(bad)] == ["grey", "blotchy", "strong"]
+    assert style_advice.advise(RECIPE, bad, USUAL)[2].measured == 0
 
 
-def test_chroma_is_the_mean_distance_from_grey() -> None:
+def lab(image: Tensor) -> np.ndarray:
+    """Return the CIELAB colours of the means of four by four pixels, one row for each."""
+    pixels = image[0].double().numpy()
+    means = pixels.reshape(3, pixels.shape[1] // 4, 4, pixels.shape[2] // 4, 4).mean((2, 4))
+    return color.rgb2lab(means.transpose(1, 2, 0)).reshape(-1, 3)
+
+
+def test_chroma_is_the_mean_distance_from_grey_without_grain() -> None:
     image = noise(0)
-    lab = color.rgb2lab(image[0].permute(1, 2, 0).double().numpy())
-    assert style_advice.chroma(image) == pytest.approx(np.hypot(lab[..., 1], lab[..., 2]).mean())
+    colours = lab(image)
+    expected = float(np.hypot(colours[:, 1], colours[:, 2]).mean())
+    assert style_advice.chroma(image) == pytest.approx(expected, rel=1e-5)
     assert style_advice.chroma(image.mean(1, keepdim=True).expand(-1, 3, -1, -1)) < 0.1
 
 
-def blurred(image: Tensor, sigma: float) -> Tensor:
-    smooth = ndimage.gaussian_filter(image.numpy(), (0, 0, sigma, sigma))
-    spread = (smooth - smooth.mean()) / smooth.std() * 0.15 + 0.5
-    return torch.from_numpy(spread).clamp(0, 1)
+def test_foreign_colours_are_in_none_of_the_sources() -> None:
+    image, sources = noise(1), (0.5 * noise(2, 24, 32), 0.4 + 0.5 * noise(3, 40, 20))
+    known = np.concatenate([lab(it) for it in sources])
+    least = [min(float(np.linalg.norm(it - other)) for other in known) for it in lab(image)]
+    expected = float(np.mean(np.array(least) > style_advice.FOREIGN_DISTANCE))
+    found = style_advice.foreign_share(image, sources)
+    assert found == pytest.approx(expected) and 0 < found < 1
+    assert style_advice.foreign_share(image, (image, sources[0])) == 0
 
 
-def test_blotches_are_broad_patches_that_the_photograph_does_not_have() -> None:
-    photograph, painting = blurred(noise(1), 5), blurred(noise(2), 5)
-    # A picture whose colours are a function of the photograph's has none, nor have fine strokes.
-    assert style_advice.blotches(0.6 * photograph + 0.2, photograph, painting) < 0.1
-    strokes = (photograph + 0.3 * (noise(3) - 0.5)).clamp(0, 1)
-    assert style_advice.blotches(strokes, photograph, painting) < 0.2
-    patches = blurred(noise(4), 5)
-    found = style_advice.blotches(patches, photograph, painting)
-    assert found > 0.5
-    # Twice the contrast means twice as strong blotches, about: CIELAB is not linear.
-    stronger = ((patches - 0.5) * 2 + 0.5).clamp(0, 1)
-    assert 1.5 < style_advice.blotches(stronger, photograph, painting) / found < 2.5
+def smooth(seed: int) -> Tensor:
+    coarse = noise(seed, 6, 8)
+    return torch.nn.functional.interpolate(coarse, (48, 64), mode="bilinear")
 
 
 def test_a_finished_picture_is_measured() -> None:
-    photograph, painting = blurred(noise(5), 2), blurred(noise(6), 2)
+    photograph, painting = smooth(5), smooth(6)
     encoded = {
         name: image_io.encode_png(image_io.to_picture(it))
         for name, it in ((PHOTO, photograph), (PAINTING, painting))
@@ -112,7 +117,7 @@ def test_a_finished_picture_is_measured() -> None:
     picture = encoded[PHOTO]
     look = style_advice.measure_look(RECIPE, encoded, picture, losses)
     assert look is not None
-    assert look.edges == 1 and look.content == 0.2 and look.blotches < 1e-3
+    assert look.edges == 1 and look.content == 0.2 and look.foreign == 0
     usual = max(style_advice.chroma(painting), style_advice.LEAST_CHROMA)
     assert look.saturation == pytest.approx(style_advice.chroma(photograph) / usual, rel=0.02)
     kept = replace(RECIPE, colours="matched")
