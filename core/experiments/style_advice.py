@@ -95,14 +95,15 @@ def measure_look(
         return None
     if not {recipe.content, *recipe.styles} <= set(inputs):
         return None
-    image = open_image(picture, COLOUR, MEASURED_SIDE)
-    size = (image.shape[2], image.shape[3])
-    photograph = resize_image(open_image(inputs[recipe.content], COLOUR, max(size)), size)
+    image = open_image(picture, COLOUR)
+    size = reduced_size((image.shape[2], image.shape[3]), MEASURED_SIDE)
     painting = open_image(inputs[recipe.styles[0]], COLOUR)
-    painting = resize_image(
-        painting, reduced_size((painting.shape[2], painting.shape[3]), max(size))
+    painting_size = reduced_size((painting.shape[2], painting.shape[3]), max(size))
+    photograph = open_image(inputs[recipe.content], COLOUR)
+    image, photograph, painting = (
+        resize_image(it, to).clamp(0, 1)
+        for it, to in ((image, size), (photograph, size), (painting, painting_size))
     )
-    photograph, painting = photograph.clamp(0, 1), painting.clamp(0, 1)
     source = painting if recipe.colours == "style" else photograph
     ends = [it["end"] for name, it in json.loads(losses).items() if name.startswith("content")]
     return StyleLook(
