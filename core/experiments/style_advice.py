@@ -36,8 +36,9 @@ WEAK_CONTENT, STRONG_CONTENT = 0.1, 1.0
 MEASURED_SIDE = 512
 # How often pictures are halved before colours are compared, so that strokes and noise mix.
 HALVINGS = 2
-# Factor by which the balance is changed.
-BALANCE_STEP = 4.0
+# Factor by which the balance is changed, and the largest balance, relative to the default, that is
+# advised against a picture with too little of the painting.
+BALANCE_STEP, MOST_BALANCE = 4.0, 8.0
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def advise(
         steps: the default number of steps.
     """
     balance = usual.get("balance", StyleRecipe.balance)
-    lower = ("balance", recipe.balance / BALANCE_STEP)
+    lower = ("balance", min(recipe.balance / BALANCE_STEP, MOST_BALANCE * balance))
     more = recipe.balance * BALANCE_STEP if recipe.balance >= balance else balance
     if look.content < WEAK_CONTENT:
         return [Advice(WEAK, look.edges, *lower)]

@@ -17,16 +17,16 @@ SEEN = {
 REASONS = {
     ("grey", "steps"): "It began as grey noise and had too few steps.",
     ("grey", "style_layers"): "Colours come from the shallowest layers, which are left out here.",
-    ("grey", "balance"): "Less weight on content lets more of them in.",
+    ("grey", "balance"): "A smaller balance lets more of them in.",
     ("blotchy", "style_layers"): "Some of the usual layers, which know its colours, are left out.",
     (
         "blotchy",
         "loss",
     ): "A few neurons rule Gram matrices, but not the Wasserstein distance.",
-    ("blotchy", "balance"): "More weight on content holds them back.",
-    ("weak", "balance"): "Less weight on content paints more.",
+    ("blotchy", "balance"): "A larger balance holds them back.",
+    ("weak", "balance"): "A smaller balance paints more.",
     ("strong", "init"): "It began as noise, not as the photograph.",
-    ("strong", "balance"): "More weight on content keeps more.",
+    ("strong", "balance"): "A larger balance keeps more.",
     ("strong", "loss"): "The loss that keeps shapes paints each place where it is.",
 }
 BUTTONS = {

@@ -54,7 +54,7 @@ def test_a_painting_that_is_too_weak_has_a_button_for_more(page: Page) -> None:
     page.goto(f"/style?picture=coffee&style=dots&balance=100&{SMALL}")
     expect(page.locator(".advice")).to_contain_text("It is hardly painted", timeout=PAINTED)
     page.locator(".st-key-advice").get_by_role("button", name="Balance").click()
-    expect(page).to_have_url(re.compile("balance=25"))
+    expect(page).to_have_url(re.compile(r"balance=0\.4"))
 
 
 def test_the_preset_that_keeps_shapes_opens_it(page: Page) -> None:

@@ -64,6 +64,7 @@ def test_too_weak_and_too_strong_pictures_move_the_balance() -> None:
     # A picture that is hardly painted may be as grey as its photograph.
     weak = replace(FINE, edges=0.99, content=0.001, saturation=0.1)
     assert told(weak, balance=1.0) == [("weak", "balance", 0.25)]
+    assert told(weak, balance=100.0) == [("weak", "balance", 0.4)]
     strong = replace(FINE, edges=0.05, content=2.0)
     assert told(strong, balance=0.01) == [("strong", "balance", 0.05)]
     assert told(strong) == [("strong", "loss", "nearest")]

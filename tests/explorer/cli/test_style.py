@@ -44,7 +44,7 @@ def test_what_is_wrong_is_said_with_the_option_to_change(cat: Path, tmp_path: Pa
     done = RUNNER.invoke(cli.cli, (*words, "--balance", "100"), catch_exceptions=False)
     assert done.exit_code == 0
     told = " ".join(done.output.split())
-    assert "It is hardly painted" in told and "Try --balance 25." in told
+    assert "It is hardly painted" in told and "Try --balance 0.4." in told
 
 
 @pytest.fixture
