@@ -44,8 +44,9 @@ from core.style.moments import Sums, squared_norm
 # Weight of content relative to style at which the photograph and the image so far have the same
 # weight in the average that is matched.
 EVEN_BALANCE = 0.5
-# Largest number of rounds at each size, and number of steps below which a round is not divided.
-ROUNDS, ROUND_STEPS = 3, 5
+# Largest number of rounds at each size, and least number of steps in a round. L-BFGS begins anew in
+# each, with a small step, so pictures of shorter rounds are grey.
+ROUNDS, ROUND_STEPS = 3, 16
 
 
 def style_loss(
