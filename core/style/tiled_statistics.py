@@ -116,15 +116,29 @@ def inner_positions(
         padding: width of the padding in pixels, on each side.
     """
     found: dict[str, Box] = {}
-    for name, positions in layer_sizes(network, names, size).items():
+    for name, counts in layer_sizes(network, names, size).items():
+        layer = network.layer(name)
         rows, cols = (
-            slice(border, count - border)
-            for count, length in zip(positions, size, strict=True)
-            for border in (round(padding * count / length),)
+            _inner_span(layer, axis, counts[axis], length, padding)
+            for axis, length in enumerate(size)
         )
         if rows.start < rows.stop and cols.start < cols.stop:
             found[name] = (rows, cols)
     return found
+
+
+def _inner_span(layer: Layer, axis: int, count: int, length: int, padding: int) -> slice:
+    """Return those of a layer's ``count`` positions along an axis whose centre is in the image.
+
+    If their centres are unknown, positions are assumed to be evenly spaced.
+    """
+    span = layer.spans[axis] if layer.spans else None
+    if span is None or span.window is None or layer.stride is None:
+        border = round(padding * count / length)
+        return slice(border, count - border)
+    stride, centre = layer.stride[axis], sum(span.window) / 2
+    first, stop = (math.ceil((it - centre) / stride) for it in (padding, length - padding))
+    return slice(max(0, first), min(count, stop))
 
 
 @torch.no_grad()

@@ -126,8 +126,8 @@ def test_positions_of_the_padding_have_no_gradient() -> None:
     padded = frame(image)
     size = (padded.shape[2], padded.shape[3])
     inner = tiled_statistics.inner_positions(found, ["1", "4"], size, 8)
-    # Layer 1 has a stride of 2: of its 27 rows and 31 columns, four on each side are padding.
-    assert inner["1"] == (slice(4, 23), slice(4, 27))
+    # The centre of row p of layer 1 is pixel 2 p + 2.5; the image is pixels 8 to 49 and 8 to 58.
+    assert inner["1"] == (slice(3, 24), slice(3, 28))
     terms = [
         (1.0, losses.gram("1", StyleTarget.of(moments(torch.rand(1, 5, 9, 9))))),
         (0.3, losses.content("4", found.activations(padded.flip(3), ["4"])["4"])),
