@@ -26,7 +26,7 @@ from core.style.match_coherence import make_coherent
 CANDIDATES = 4096
 # Random numbers up to this are added to cosines, so that the cells of an even region, whose columns
 # are all but equal, are matched to many places that resemble them about as much as the best does.
-TIE = 0.05
+TIE = 0.1
 # Number of columns that are matched at a time.
 CHUNK = 256
 # Number of groups of candidates, see ``nearest_columns``.

@@ -22,6 +22,9 @@ COHERENCE, SWEEPS = 0.3, 6
 # Sides in cells of the blocks that change at once. With blocks of 16 cells, moons and stars of the
 # painting appear where the photograph has none.
 BLOCKS = (8, 4)
+# Largest loss of the mean cosine in a block that changes. With a larger one, blocks would change
+# that are not even, and houses would dissolve.
+MOST_LOSS = 0.1
 # Steps to the four neighbours of a cell, (down, right).
 NEIGHBOURS = ((-1, 0), (1, 0), (0, -1), (0, 1))
 
@@ -81,13 +84,16 @@ def _move_blocks(
     row, col = middle // size[1] + down[:, None], middle % size[1] + right
     inside = (row >= 0) & (row < size[0]) & (col >= 0) & (col < size[1])
     proposed = torch.where(inside, row * size[1] + col, matches)
-    before, after = (
-        (columns * candidates[it]).sum(-1) + _agreement(it, size) for it in (matches, proposed)
-    )
-    gain = F.avg_pool2d(
-        (after - before)[None, None], block, padding=shift, ceil_mode=True, count_include_pad=False
-    )[0, 0]
-    taken = gain[numbers[0][:, None], numbers[1]] > 0
+    cosines = (columns * (candidates[proposed] - candidates[matches])).sum(-1)
+    agreement = _agreement(proposed, size) - _agreement(matches, size)
+    fits, gain = F.avg_pool2d(
+        torch.stack([cosines, cosines + agreement])[:, None],
+        block,
+        padding=shift,
+        ceil_mode=True,
+        count_include_pad=False,
+    )[:, 0]
+    taken = ((gain > 0) & (fits > -MOST_LOSS))[numbers[0][:, None], numbers[1]]
     return torch.where(taken, proposed, matches)
 
 
