@@ -161,7 +161,8 @@ def pictures(
             if out is not None:
                 report = {"machine": _machine(), "pictures": rows}
                 out.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
-    print_pictures(rows)
+    if len(rows) > 1:
+        print_pictures(rows)
 
 
 @app.command()

@@ -11,6 +11,13 @@ patches   distance of patches of pixels from those of the painting, relative to 
           photograph's patches (``patch_distance``). No loss uses patches of pixels
 colours   the same for single pixels, that is, for colours alone
 time      seconds relative to the loss ``gram``, as the losses take turns pair by pair
+
+Twelve pairs of the project's samples and of files in a folder, each with a labelled sheet:
+
+    python -m benchmarks.style_losses --twelve FOLDER --kept KEPT --size 512
+
+With ``--kept``, pictures are kept there by the key of their recipe, and used again when the command
+is run again, so that it goes on where it was stopped.
 """
 
 import json
@@ -30,20 +37,36 @@ from rich.table import Table
 from torch import Tensor
 
 from benchmarks.machine import processor_name
-from core import allocator
+from core import allocator, paintings
+from core.datasets import samples
 from core.experiments.style_grid_measures import edges_kept
 from core.figures.layout import blank_sheet, draw_text
 from core.images import image_io
 from core.images.resize import halve
 from core.networks import registry
 from core.networks.network import Network
-from core.recipes.style import LOSSES
+from core.recipes.style import LOSSES, StyleRecipe
 from core.style import loss_builder, losses, transfer
 from core.style.loss_builder import StyleInputs
 from core.style.losses import LayerWindow
 from explorer.cli.command_io import open_image, split_names
 
 CONTENTS, STYLES = "astronaut,cat,coffee,village", "swirls,mosaic,glass,dots"
+# Photographs and paintings by the names of their files, which may be in subfolders, or of samples.
+TWELVE = (
+    ("tubingen", "starry_night_google"),
+    ("golden_gate", "the_scream"),
+    ("astronaut", "shipwreck"),
+    ("hoovertowernight", "starry_night_google"),
+    ("tubingen", "the_scream"),
+    ("cat", "mosaic"),
+    ("village", "glass"),
+    ("coffee", "dots"),
+    ("golden_gate", "woodcut"),
+    ("rocket", "swirls"),
+    ("astronaut", "the_scream"),
+    ("n02980441_castle", "shipwreck"),
+)
 # Side of the patches in pixels, and the number of sizes at which they are compared: each size is
 # half of the one before, so patches cover 5, 10 and 20 pixels.
 PATCH, SIZES = 5, 3
@@ -153,8 +176,9 @@ def compare(
     pair: tuple[str, str],
     chosen: Sequence[str],
     settings: Mapping[str, Any],
+    kept: Path | None = None,
 ) -> Pair:
-    """Render a pair with each loss, and measure the results."""
+    """Render a pair with each loss, and measure the results; ``kept`` is for ``paint``."""
     pictures = [open_image(it) for it in pair]
     inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
     content, style = (image_io.fingerprint(it) for it in pictures)
@@ -163,10 +187,7 @@ def compare(
     measures = {}
     for loss in chosen:
         recipe = transfer.plan(network, content=content, styles=(style,), loss=loss, **settings)
-        began = time.perf_counter()
-        *_, last = transfer.render(network, recipe, inputs)
-        seconds = time.perf_counter() - began
-        image = last.pictures[0].image[None]
+        image, seconds = paint(network, recipe, inputs, kept)
         opened = transfer.open_inputs(recipe, inputs, torch.device("cpu"), network.channels)
         painting = loss_builder.resize_style(recipe, opened.styles[0], opened.size)
         measures[loss] = Measures(
@@ -179,22 +200,68 @@ def compare(
     return Pair(*pair, tuple(shown), measures)
 
 
+def paint(
+    network: Network, recipe: StyleRecipe, inputs: Mapping[str, bytes], kept: Path | None
+) -> tuple[Tensor, float]:
+    """Return the picture of a recipe, ``[1, 3, H, W]``, and the seconds that it took.
+
+    Args:
+        network: the network.
+        recipe: the recipe.
+        inputs: the encoded images of the recipe.
+        kept: folder in which pictures are kept, by the key of their recipe; None for none.
+    """
+    stem = recipe.key if kept is None else kept / recipe.key
+    picture, seconds = Path(f"{stem}.png"), Path(f"{stem}.txt")
+    if kept is not None and seconds.is_file():
+        found = image_io.to_tensor(image_io.open_picture(picture.read_bytes()))
+        return found, float(seconds.read_text("utf-8"))
+    began = time.perf_counter()
+    *_, last = transfer.render(network, recipe, inputs)
+    spent = time.perf_counter() - began
+    image = last.pictures[0].image[None]
+    if kept is not None:
+        picture.write_bytes(image_io.encode_png(image_io.to_picture(image)))
+        seconds.write_text(f"{spent}\n", "utf-8")
+    return image, spent
+
+
+def find_pictures(folder: Path) -> list[tuple[str, str]]:
+    """Return the pairs ``TWELVE`` as paths of files in a folder, or names of samples.
+
+    Raises:
+        FileNotFoundError: the folder has no file of that name, and there is no such sample.
+    """
+    files = {it.stem: str(it) for it in sorted(folder.rglob("*")) if it.is_file()}
+
+    def find(name: str) -> str:
+        if name not in files and name not in (*samples.SAMPLES, *paintings.PAINTINGS):
+            raise FileNotFoundError(f"{folder} has no picture {name}")
+        return files.get(name, name)
+
+    return [(find(content), find(style)) for content, style in TWELVE]
+
+
 def draw_sheet(pairs: Sequence[Pair], chosen: Sequence[str]) -> Image.Image:
-    """Draw all pictures: one row for each pair, one column for each loss."""
+    """Draw all pictures: one row for each pair, one column for each loss, with measures."""
     width = max(it.width for pair in pairs for it in pair.pictures)
-    heights = [max(it.height for it in pair.pictures) for pair in pairs]
-    titles = ("photograph", "painting", *chosen)
-    sheet, draw = blank_sheet(
-        len(titles) * (width + GAP), HEADING + sum(heights) + GAP * len(pairs)
-    )
-    for column, title in enumerate(titles):
-        draw_text(draw, (column * (width + GAP) + GAP, GAP // 2), title, HEADING - 2 * GAP)
-    top = HEADING
+    heights = [HEADING + max(it.height for it in pair.pictures) for pair in pairs]
+    columns = 2 + len(chosen)
+    sheet, draw = blank_sheet(columns * (width + GAP), sum(heights) + GAP * len(pairs))
+    top = 0
     for pair, height in zip(pairs, heights, strict=True):
-        for column, picture in enumerate(pair.pictures):
-            sheet.paste(picture, (column * (width + GAP), top))
+        titles = [Path(it).stem for it in (pair.content, pair.style)]
+        titles += [f"{it}: {_describe(pair.measures[it])}" for it in chosen]
+        for column, (title, picture) in enumerate(zip(titles, pair.pictures, strict=True)):
+            left = column * (width + GAP)
+            draw_text(draw, (left + GAP, top + GAP // 2), title, HEADING - 2 * GAP)
+            sheet.paste(picture, (left, top + HEADING))
         top += height + GAP
     return sheet
+
+
+def _describe(found: Measures) -> str:
+    return f"content {found.content:.2f}, edges {found.edges:.0%}, patches {found.patches:.2f}"
 
 
 def average(pairs: Sequence[Pair], loss: str, baseline: str) -> dict[str, float]:
@@ -218,15 +285,30 @@ def main(
     steps: Annotated[int | None, typer.Option(help="Steps at each size.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="Where the sheet goes.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write figures there.")] = None,
+    twelve: Annotated[
+        Path | None, typer.Option(help="Render the twelve pairs; the folder of their files.")
+    ] = None,
+    first: Annotated[int | None, typer.Option(help="Only so many pairs.", min=1)] = None,
+    kept: Annotated[
+        Path | None, typer.Option(help="Keep pictures there, with a sheet for each pair.")
+    ] = None,
 ) -> None:
     """Render each pair with each loss, measure, and print a row for each loss."""
     allocator.keep_freed_memory()
     chosen = split_names(only)
-    names = list(zip(split_names(contents), split_names(styles), strict=True))
+    named = list(zip(split_names(contents), split_names(styles), strict=True))
+    names = (named if twelve is None else find_pictures(twelve))[:first]
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
     loaded = registry.load(network, weights, device="cpu")
     judging = registry.load(judge, judge_weights, device="cpu")
     settings = {"size": size, "steps": steps}
-    pairs = [compare(loaded, judging, it, chosen, settings) for it in names]
+    pairs = []
+    for number, pair in enumerate(names, 1):
+        pairs.append(compare(loaded, judging, pair, chosen, settings, kept))
+        if kept is not None:
+            stems = " ".join(Path(it).stem for it in pair)
+            draw_sheet(pairs[-1:], chosen).save(kept / f"{network} {number:02} {stems}.png")
     rows = {loss: average(pairs, loss, chosen[0]) for loss in chosen}
     table = Table("loss", *rows[chosen[0]])
     for loss, row in rows.items():

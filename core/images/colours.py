@@ -75,7 +75,7 @@ def colour_distance(one: Tensor, other: Tensor) -> float:
         one, other: ``[1, 3, H, W]`` in ``[0, 1]``, of any sizes.
     """
     (mean, covariance), (other_mean, other_covariance) = (
-        _colour_statistics(_to_lab(image)) for image in (one, other)
+        _colour_statistics(to_lab(image)) for image in (one, other)
     )
     root = _matrix_power(other_covariance, 0.5)
     cross = _matrix_power(root @ covariance @ root, 0.5)
@@ -85,7 +85,7 @@ def colour_distance(one: Tensor, other: Tensor) -> float:
     return float(squared.clamp(min=0).sqrt())
 
 
-def _to_lab(image: Tensor) -> Tensor:
+def to_lab(image: Tensor) -> Tensor:
     """Convert RGB or grey, in ``[0, 1]``, to CIELAB: lightness from 0 to 100, and a and b."""
     lab = color.rgb2lab(image[0].expand(COLOUR, -1, -1).permute(1, 2, 0).cpu().double().numpy())
     return torch.from_numpy(lab).permute(2, 0, 1)[None]

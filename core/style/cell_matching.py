@@ -1,7 +1,8 @@
 """Matches of the cells of an image to cells of paintings, for the loss of ``core.style.nearest``.
 
 The match of a cell is the cell of the painting whose column has the largest cosine with that of the
-cell (``core.style.image_cells`` has columns), or nearly so: neighbours prefer neighbouring matches.
+cell (``core.style.image_cells`` has columns), or nearly so: neighbours prefer neighbouring matches
+(``core.style.match_coherence``).
 Columns are compared in chunks, which bounds memory.
 """
 
@@ -18,14 +19,14 @@ from core.devices import indices_on
 from core.images.tiles import Box, Tiles
 from core.networks.network import Network
 from core.style.image_cells import ImageCells, columns_of, positions_in_cell, scaling_of
+from core.style.match_coherence import make_coherent
 
 # Largest number of a painting's cells with which each cell is compared. Of larger paintings, evenly
 # spaced cells are taken, so that the time is in proportion to the number of pixels of the image.
 CANDIDATES = 4096
-# Weight of the neighbours in a match, and number of sweeps, see ``make_coherent``.
-COHERENCE, SWEEPS = 0.3, 6
-# Steps to the four neighbours of a cell, (down, right).
-NEIGHBOURS = ((-1, 0), (1, 0), (0, -1), (0, 1))
+# Random numbers up to this are added to cosines, so that the cells of an even region, whose columns
+# are all but equal, are matched to many places that resemble them about as much as the best does.
+TIE = 0.1
 # Number of columns that are matched at a time.
 CHUNK = 256
 # Number of groups of candidates, see ``nearest_columns``.
@@ -46,15 +47,30 @@ class PaintingCells:
     values: Mapping[str, Tensor]
     columns: Tensor
 
-    def match(self, columns: Tensor) -> tuple[Tensor, Tensor]:
-        """Return for each column of an image, ``[rows, cols, D]``, its cosine and its match."""
+    def match(self, columns: Tensor, box: Box) -> tuple[Tensor, Tensor]:
+        """Return for each column of an image its cosine and its match, ``[rows, cols]`` each.
+
+        Args:
+            columns: ``[rows, cols, D]``.
+            box: the (rows, columns) of the image's cells that these are.
+        """
         count = len(self.columns)
         spaced = torch.linspace(0, count - 1, min(count, CANDIDATES), dtype=torch.float64)
         chosen = indices_on(columns.device, spaced.round().long())
-        found = chosen[nearest_columns(columns.flatten(0, 1), self.columns[chosen])]
-        matches = make_coherent(columns, self, found.view(columns.shape[:2]))
+        found = nearest_columns(columns.flatten(0, 1), self.columns[chosen], _draws(box))
+        first = chosen[found].view(columns.shape[:2])
+        matches = make_coherent(columns, self.columns, self.size, first)
         cosines = (columns * self.columns[matches]).sum(-1)
         return cosines, matches
+
+
+def _draws(box: Box) -> Tensor:
+    """Return for each cell in (rows, columns) which random numbers it uses, see ``TIE``: ``[P]``.
+
+    It depends only on the place of the cell in the image, and differs between near cells.
+    """
+    rows, cols = (torch.arange(it.start, it.stop) for it in box)
+    return ((rows[:, None] * 37 + cols) % CHUNK).flatten()
 
 
 @dataclass(frozen=True)
@@ -103,7 +119,7 @@ def match_cells(
     for box, values in read:
         columns = columns_of(values, scaling)
         for number, painting in enumerate(found):
-            best[number][box], matches[number][box] = painting.match(columns)
+            best[number][box], matches[number][box] = painting.match(columns, box)
     owners = torch.zeros(size, dtype=torch.long, device=query.device)
     within = torch.ones(size, dtype=torch.bool) if mask is None else _covered(mask, size)
     cells = indices_on(query.device, within)
@@ -115,12 +131,14 @@ def match_cells(
     return StyleCells(values, matches.gather(0, owners[None])[0] + first[owners], within_cell)
 
 
-def nearest_columns(columns: Tensor, candidates: Tensor) -> Tensor:
+def nearest_columns(columns: Tensor, candidates: Tensor, draws: Tensor | None = None) -> Tensor:
     """Return for each column ``[P, D]`` the index of the candidate with the largest dot product.
 
     Args:
         columns: ``[P, D]``.
         candidates: ``[M, D]``.
+        draws: for each column the number, below ``CHUNK``, of the random numbers that are added to
+            its products, ``[P]``; None to add none.
 
     Returns:
         The indices, ``[P]``.
@@ -130,81 +148,19 @@ def nearest_columns(columns: Tensor, candidates: Tensor) -> Tensor:
     count = len(candidates)
     repeated = torch.arange(-(-count // GROUPS) * GROUPS, device=candidates.device) % count
     groups = candidates[repeated].view(GROUPS, -1, candidates.shape[1])
+    noise = None
+    if draws is not None and TIE:
+        shape = (GROUPS, groups.shape[1], CHUNK)
+        noise = TIE * torch.rand(shape, generator=torch.Generator().manual_seed(0))
+        noise = noise.to(candidates)
     found = []
-    for part in torch.split(columns, CHUNK):
+    for at, part in enumerate(torch.split(columns, CHUNK)):
         products = torch.matmul(groups, part.T.expand(GROUPS, -1, -1))  # [GROUPS, M / GROUPS, p]
+        if noise is not None and draws is not None:
+            chosen = draws[at * CHUNK : at * CHUNK + len(part)]
+            products += noise[..., indices_on(noise.device, chosen)]
         found.append(products.flatten(0, 1).argmax(0))
     return torch.cat(found) % count
-
-
-def make_coherent(columns: Tensor, painting: PaintingCells, matches: Tensor) -> Tensor:
-    """Return matches of which more are side by side in the painting, like their cells in the image.
-
-    ``COHERENCE`` times the share of a cell's four neighbours that are matched to the neighbours of
-    its match is added to the cosine of the cell. The same is subtracted for neighbours that have
-    the same match, because even regions would become a repetition of one cell. In turns, a cell
-    adopts the match that continues that of a neighbour if the sum is larger for it (iterated
-    conditional modes, Besag 1986; the proposals are those of PatchMatch, Barnes et al. 2009).
-
-    Args:
-        columns: columns of the image, ``[rows, cols, D]``.
-        painting: the painting.
-        matches: indices of the painting's cells, ``[rows, cols]``.
-    """
-    size = matches.shape
-    parity = (torch.arange(size[0])[:, None] + torch.arange(size[1])).flatten() % 2
-    flat, current = columns.flatten(0, 1), matches.flatten().clone()
-    cosines = (flat * painting.columns[current]).sum(1)
-    turns = [indices_on(matches.device, (parity == it).nonzero()[:, 0]) for it in (0, 1)]
-    for cells in turns * SWEEPS:
-        # Cells of one turn are no neighbours of each other, so all can change at once.
-        beside, following = (
-            it.flatten(1)[:, cells] for it in _neighbours(current.view(size), painting.size)
-        )
-        for proposed in following:
-            asked = ((proposed >= 0) & (proposed != current[cells])).nonzero()[:, 0]
-            old, new = current[cells[asked]], proposed[asked]
-            found = (flat[cells[asked]] * painting.columns[new]).sum(1)
-            before, after = (
-                (following[:, asked] == it).sum(0) - (beside[:, asked] == it).sum(0)
-                for it in (old, new)
-            )
-            gain = found - cosines[cells[asked]] + COHERENCE / len(following) * (after - before)
-            taken = cells[asked[gain > 0]]
-            current[taken], cosines[taken] = new[gain > 0], found[gain > 0]
-    return current.view(size)
-
-
-def _neighbours(matches: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Return the matches of the neighbours of each cell, and the matches that continue them.
-
-    Args:
-        matches: indices of a painting's cells, ``[rows, cols]``.
-        size: number of (rows, columns) of cells of the painting.
-
-    Returns:
-        For each of ``NEIGHBOURS`` its match, ``[4, rows, cols]``, and the cell of the painting
-        beside this match, ``[4, rows, cols]``; -1 if there is no such neighbour or no such cell.
-    """
-    beside = torch.full((len(NEIGHBOURS), *matches.shape), -1, device=matches.device)
-    following = beside.clone()
-    for at, (down, right) in enumerate(NEIGHBOURS):
-        own = _shifted(matches.shape, (-down, -right))
-        theirs = matches[_shifted(matches.shape, (down, right))]
-        rows, cols = theirs // size[1] - down, theirs % size[1] - right
-        inside = (rows >= 0) & (rows < size[0]) & (cols >= 0) & (cols < size[1])
-        beside[at][own] = theirs
-        following[at][own] = torch.where(inside, rows * size[1] + cols, -1)
-    return beside, following
-
-
-def _shifted(shape: Sequence[int], shift: tuple[int, int]) -> Box:
-    """Return the cells whose place minus ``shift`` is a cell, too."""
-    rows, cols = (
-        slice(max(0, step), length + min(0, step))
-        for length, step in zip(shape, shift, strict=True)
-    )
-    return rows, cols
 
 
 def divide(scores: Tensor, shares: Sequence[float]) -> Tensor:

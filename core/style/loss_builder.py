@@ -9,7 +9,7 @@ from torch import Tensor
 from core.fixed_order import mean_per_image, norm
 from core.images.channels import COLOUR
 from core.images.resize import reduced_size, resize_image
-from core.images.tiles import GRID, Tiles
+from core.images.tiles import GRID, Box, Tiles
 from core.networks.network import Network
 from core.optim import regularisers
 from core.optim.transforms import ReflectPad
@@ -94,12 +94,15 @@ def build_losses(
             its targets; None for the content image alone.
     """
     pixels = float(size[0] * size[1])
-    weighted = _content_terms(network, recipe, inputs, size)
+    padded = (size[0] + 2 * PADDING.width, size[1] + 2 * PADDING.width)
+    layers = sorted({*recipe.content_layers, *recipe.style_layers})
+    inner = tiled_statistics.inner_positions(network, layers, padded, PADDING.width)
+    weighted = _content_terms(network, recipe, inputs, size, inner)
     weighted += _style_terms(network, recipe, inputs, size, current)
     norms = {} if norms is None else norms
     terms = [(pixels * weight / norms.get(it.name, 1.0), it) for weight, it in weighted]
     variation = regularisers.squared_variation() * (recipe.variation * pixels)
-    return LossSum.of(terms, variation if recipe.variation else None)
+    return LossSum.of(terms, variation if recipe.variation else None, inner)
 
 
 def gradient_norms(network: Network, recipe: StyleRecipe, inputs: StyleInputs) -> dict[str, float]:
@@ -159,9 +162,13 @@ def plan_tiles(network: Network, recipe: StyleRecipe) -> Tiles:
 
 
 def _content_terms(
-    network: Network, recipe: StyleRecipe, inputs: StyleInputs, size: tuple[int, int]
+    network: Network,
+    recipe: StyleRecipe,
+    inputs: StyleInputs,
+    size: tuple[int, int],
+    inner: Mapping[str, Box],
 ) -> list[tuple[float, LossTerm]]:
-    """Return the weighted content losses, one for each layer."""
+    """Return the weighted content losses, one for each layer, of the positions ``inner``."""
     if inputs.content is None:
         return []
     image = PADDING(resize_image(inputs.content, size).clamp(0, 1))
@@ -171,7 +178,7 @@ def _content_terms(
     tiles = plan_tiles(network, recipe)
     activations = tiled_statistics.activations(network, image, names, tiles)
     return [
-        (balance * weight, losses.content(name, activations[name]))
+        (balance * weight, losses.content(name, activations[name], inner.get(name)))
         for name, weight in zip(names, weights, strict=True)
     ]
 

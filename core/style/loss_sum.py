@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from core.images.tiles import Tiles
+from core.images.tiles import Box, Tiles
 from core.networks.network import FeatureExtractor
 from core.optim.activations import IMAGE, Activations
 from core.optim.image_pass import ImagePass
@@ -25,21 +26,35 @@ class LossSum(Objective):
     Attributes:
         terms: the weight of each loss, and the loss.
         penalty: regulariser of the image itself; None for no regulariser.
+        inner: the (rows, columns) of each layer's positions that belong to the image and not to its
+            padding, by layer name. Losses have no gradient for other positions: padding mirrors the
+            image, so that pixels near the border would have twice the influence, and a line would
+            appear where that ends. Layers that are missing have gradients everywhere.
         latest: unweighted losses in the last evaluation, ``[N]`` by the name of the loss.
     """
 
     terms: tuple[tuple[float, LossTerm], ...] = ()
     penalty: Objective | None = None
+    inner: Mapping[str, Box] = field(default_factory=dict)
     latest: dict[str, Tensor] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(
-        cls, terms: Sequence[tuple[float, LossTerm]], penalty: Objective | None = None
+        cls,
+        terms: Sequence[tuple[float, LossTerm]],
+        penalty: Objective | None = None,
+        inner: Mapping[str, Box] | None = None,
     ) -> LossSum:
-        """Create a ``LossSum`` of pairs (weight, loss) and a regulariser."""
+        """Create a ``LossSum`` of pairs (weight, loss), a regulariser, and the inner positions."""
         layers = frozenset(term.layer for _, term in terms)
         penalty_layers = frozenset() if penalty is None else penalty.layers
-        return cls(layers | penalty_layers, _unused, terms=tuple(terms), penalty=penalty)
+        return cls(
+            layers | penalty_layers,
+            _unused,
+            terms=tuple(terms),
+            penalty=penalty,
+            inner=inner or {},
+        )
 
     def with_penalty(self, penalty: Objective) -> LossSum:
         """Return the sum of the same losses and a further penalty of the image."""
@@ -59,10 +74,14 @@ class LossSum(Objective):
             windows: the positions over which to sum, by layer name; by default all positions.
         """
         windows = windows or {}
-        return tuple(
-            term.sums(activations[term.layer], windows.get(term.layer, LayerWindow()))
-            for _, term in self.terms
-        )
+        found = []
+        for _, term in self.terms:
+            values, window = activations[term.layer], windows.get(term.layer, LayerWindow())
+            if term.layer in self.inner and values.requires_grad:
+                box = window.inside(self.inner[term.layer]).within
+                values = _InnerGradient.apply(values, box)
+            found.append(term.sums(values, window))
+        return tuple(found)
 
     def value_from_sums(self, sums: Sequence[Sums], image: Tensor | None) -> Tensor:
         """Compute minus the weighted sum of all losses and the penalty, ``[N]``.
@@ -128,6 +147,26 @@ class LossSum(Objective):
             image.backward(penalty_gradient, retain_graph=True)  # type: ignore[no-untyped-call]
         moved.backward(gradient)  # type: ignore[no-untyped-call]
         yield value.detach(), 1.0
+
+
+class _InnerGradient(torch.autograd.Function):
+    """Activations ``[N, C, H, W]`` with a gradient of zero outside of some (rows, columns)."""
+
+    @staticmethod
+    def forward(ctx: Any, activations: Tensor, box: Box) -> Tensor:
+        """Return the activations themselves."""
+        ctx.box = box
+        return activations.view_as(activations)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """Set the gradient outside to zero, in place: the losses have made it for this alone."""
+        rows, cols = ctx.box
+        gradient[:, :, : rows.start] = 0
+        gradient[:, :, rows.stop :] = 0
+        gradient[..., : cols.start] = 0
+        gradient[..., cols.stop :] = 0
+        return gradient, None
 
 
 def _unused(activations: Activations) -> Tensor:

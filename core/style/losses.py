@@ -64,6 +64,17 @@ class LayerWindow:
     within: Box = EVERYWHERE
     whole: Box = EVERYWHERE
 
+    def inside(self, box: Box) -> LayerWindow:
+        """Return those of the positions that are in (rows, columns) of the whole layer."""
+        within, whole = [], []
+        for own, part, limit in zip(self.within, self.whole, box, strict=True):
+            first = max(part.start or 0, limit.start)
+            stop = max(first, limit.stop if part.stop is None else min(part.stop, limit.stop))
+            shift = (own.start or 0) - (part.start or 0)
+            within.append(slice(first + shift, stop + shift))
+            whole.append(slice(first, stop))
+        return LayerWindow((within[0], within[1]), (whole[0], whole[1]))
+
 
 @dataclass(frozen=True)
 class LossTerm:
@@ -84,21 +95,24 @@ class LossTerm:
     loss: Callable[[Sums], Tensor]
 
 
-def content(layer: str, target: Tensor) -> LossTerm:
+def content(layer: str, target: Tensor, inner: Box | None = None) -> LossTerm:
     """Return the content loss of a layer: ``mean (F - T)^2 / mean T^2``.
 
     Args:
         layer: name of a layer with activations ``[N, C, H, W]``, or ``[N, C]``.
         target: activations of this layer for the photograph, ``[1, C, H, W]`` or ``[1, C]``.
+        inner: the (rows, columns) that are compared; None for all.
     """
-    energy = squares_per_image(target)[0].div(target[0].numel()).clamp(min=TINY)
+    compared = target if inner is None else _crop(target, inner)
+    energy = squares_per_image(compared)[0].div(compared[0].numel()).clamp(min=TINY)
 
     def squared_error(activations: Tensor, window: LayerWindow) -> Sums:
+        window = window if inner is None else window.inside(inner)
         current, expected = _crop(activations, window.within), _crop(target, window.whole)
         return (squared_norm(current - expected.to(current)),)
 
     def loss(sums: Sums) -> Tensor:
-        return sums[0] / target[0].numel() / energy
+        return sums[0] / compared[0].numel() / energy
 
     return LossTerm(f"content {layer}", layer, squared_error, loss)
 

@@ -19,7 +19,7 @@ Departures from the paper:
 
 - the layers of a column have the same influence on a match
 - neighbouring cells prefer neighbouring matches, so that whole strokes are taken over and even
-  regions do not become a repetition of one cell
+  regions do not become a repetition of a few cells (``core.style.match_coherence``)
 - a layer with several positions in a cell has a target for each of them, instead of their mean
 - differences are squared instead of cosines, so that colours need no correction at the end, and the
   optimiser is that of the other losses
@@ -44,8 +44,9 @@ from core.style.moments import Sums, squared_norm
 # Weight of content relative to style at which the photograph and the image so far have the same
 # weight in the average that is matched.
 EVEN_BALANCE = 0.5
-# Largest number of rounds at each size, and number of steps below which a round is not divided.
-ROUNDS, ROUND_STEPS = 3, 5
+# Largest number of rounds at each size, and least number of steps in a round. L-BFGS begins anew in
+# each, with a small step, so pictures of shorter rounds are grey.
+ROUNDS, ROUND_STEPS = 3, 16
 
 
 def style_loss(

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,9 @@ from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import argument, cli, option
 from explorer.cli.vary import Vary
 from explorer.recipe_fields import STYLE, recipe_settings
+
+if TYPE_CHECKING:
+    from explorer.store.results import StoredPicture
 
 # None means the default, which may depend on the network.
 StyleImage = Annotated[str, argument(STYLE, "styles")]
@@ -186,3 +189,20 @@ def _paint(
         ((name, f"{it['start']:.4g}", f"{it['end']:.4g}") for name, it in losses.items()),
     )
     print_note(f"{out}: {session.seconds:.1f} s")
+    _advise(session, recipe, picture)
+
+
+def _advise(session: NetworkSession, recipe: StyleRecipe, picture: "StoredPicture") -> None:
+    """Print what is wrong with a picture, if anything is, and the option to change."""
+    from core.experiments import style_advice
+    from core.style import defaults
+    from explorer.text.style_advice import describe_advice, option_text
+
+    inputs = {it: session.store.input(it) or b"" for it in recipe.inputs}
+    look = style_advice.measure_look(recipe, inputs, picture.image, str(picture.facts["losses"]))
+    if look is None:
+        return
+    usual = defaults.default_settings(session.network, recipe.loss)
+    for found in style_advice.advise(recipe, look, usual)[:1]:
+        words = describe_advice(found.problem, found.measured, found.setting)
+        print_note(f"{words} Try {option_text(found.setting, found.value)}.")

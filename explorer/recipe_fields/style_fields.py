@@ -18,7 +18,9 @@ def balance_label(value: float) -> str:
         return "style alone"
     if value < StyleRecipe.balance:
         return f"style {StyleRecipe.balance / value:.2g}\N{MULTIPLICATION SIGN}"
-    return f"content {value / StyleRecipe.balance:.2g}\N{MULTIPLICATION SIGN}"
+    times = value / StyleRecipe.balance
+    shown = f"{times:.2g}" if times < 100 else f"{times:.0f}"  # 2000 instead of 2e+03
+    return f"content {shown}\N{MULTIPLICATION SIGN}"
 
 
 STYLE_FIELDS = field_table(

@@ -239,6 +239,12 @@ STYLE_TERMS = (
         ("Wasserstein",),
     ),
     Term(
+        "nearest-neighbour style",
+        "A way to paint that keeps shapes. At each place of the picture, neurons should be as "
+        "active as at the place of the painting that resembles it most.",
+        ("nearest neighbours", "keeps shapes"),
+    ),
+    Term(
         "loss",
         "A number that says how far a picture is from what is wanted. The steps make it smaller.",
         ("cost",),

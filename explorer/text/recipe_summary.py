@@ -94,7 +94,7 @@ def _styled(recipe: StyleRecipe) -> list[str]:
         words.append(f"{noun} of {_run(recipe.style_layers)}")
     if recipe.content:
         words.append(f"content of {_run(recipe.content_layers)}")
-    if recipe.loss != "gram":
+    if recipe.loss != StyleRecipe.loss:
         words.append(recipe.loss)
     return words + _changed(recipe) + describe_switched(recipe.switched)
 

@@ -51,3 +51,43 @@ def test_losses_are_compared_in_one_sheet(tmp_path: Path) -> None:
         assert row["content"] > 0 and row["edges"] <= 1 and 0 < row["patches"] < 2
     drawn = image_io.open_picture(sheet)
     assert drawn.width == 4 * (64 + style_losses.GAP)
+
+
+def test_kept_pictures_are_used_again(tmp_path: Path) -> None:
+    image_io.resize_longer_side(samples.picture("cat"), 64).save(tmp_path / "a.png")
+    kept = tmp_path / "kept"
+
+    def run() -> dict[str, object]:
+        out = tmp_path / "found.json"
+        style_losses.main(
+            *("sketchnet", None, "sketchnet", None, str(tmp_path / "a.png"), "dots", "gram", 64, 1),
+            json_file=out,
+            kept=kept,
+        )
+        found: dict[str, object] = json.loads(out.read_text("utf-8"))["pairs"][0]["gram"]
+        return found
+
+    first = run()
+    (picture,) = [it for it in kept.glob("*.png") if it.with_suffix(".txt").exists()]
+    (kept / "sketchnet 01 a dots.png").unlink()
+    made = picture.stat().st_mtime_ns
+    again = run()
+    assert picture.stat().st_mtime_ns == made
+    # Pixels of a file are rounded, so measures differ a little.
+    assert again["seconds"] == first["seconds"]
+    assert again["content"] == pytest.approx(first["content"], rel=0.02)
+    assert (kept / "sketchnet 01 a dots.png").is_file()
+
+
+def test_the_twelve_pairs_are_files_or_samples(tmp_path: Path) -> None:
+    (tmp_path / "art").mkdir()
+    for pair in style_losses.TWELVE:
+        for name in pair:
+            if name not in (*samples.SAMPLES, *paintings.PAINTINGS):
+                (tmp_path / "art" / f"{name}.jpg").touch()
+    found = style_losses.find_pictures(tmp_path)
+    assert len(found) == 12 == len(set(found))
+    assert [tuple(Path(it).stem for it in pair) for pair in found] == list(style_losses.TWELVE)
+    (tmp_path / "art" / "the_scream.jpg").unlink()
+    with pytest.raises(FileNotFoundError, match="no picture the_scream"):
+        style_losses.find_pictures(tmp_path)

@@ -50,6 +50,20 @@ def test_choose_paint_compare_and_save(page: Page, tmp_path: Path) -> None:
     assert max(picture.size) == 128
 
 
+def test_a_painting_that_is_too_weak_has_a_button_for_more(page: Page) -> None:
+    page.goto(f"/style?picture=coffee&style=dots&balance=100&{SMALL}")
+    expect(page.locator(".advice")).to_contain_text("It is hardly painted", timeout=PAINTED)
+    page.locator(".st-key-advice").get_by_role("button", name="Balance").click()
+    expect(page).to_have_url(re.compile(r"balance=0\.4"))
+
+
+def test_the_preset_that_keeps_shapes_opens_it(page: Page) -> None:
+    page.goto(f"/style?picture=coffee&style=dots&{SMALL}")
+    page.get_by_role("button", name="keeps shapes").click(timeout=PAINTED)
+    expect(page).to_have_url(re.compile("loss=nearest"))
+    expect(page.get_by_role("button", name="Save as PNG")).to_be_visible(timeout=PAINTED)
+
+
 def test_a_painting_grows_stops_and_keeps_what_is_there(page: Page) -> None:
     page.goto(LONG)
     after = page.locator(".compare .after")

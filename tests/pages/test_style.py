@@ -12,6 +12,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core.errors import ExplorerError
+from core.experiments import style_advice
 from core.networks.known_networks import SKETCHNET
 from core.progress import LossHistory
 from core.recipes.style import StyleRecipe
@@ -242,3 +243,40 @@ def test_what_the_page_does_not_make_is_refused(stand_in: StandIn) -> None:
 def test_two_pictures_of_ones_own_are_told_apart(content: str, style: str, words: str) -> None:
     picked = (PickedImage(it, it, Image.new("RGB", (4, 4))) for it in (content, style))
     assert style_view.describe_pair(*picked) == words
+
+
+def look(**measures: float) -> style_advice.StyleLook:
+    return style_advice.StyleLook(
+        **{"saturation": 1.0, "edges": 0.6, "content": 0.4, "foreign": 0.1, **measures}
+    )
+
+
+def test_a_picture_that_is_hardly_painted_has_a_button_for_more(
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(style_advice, "measure_look", lambda *_: look(edges=0.97, content=0.01))
+    place = {"picture": "coffee", "style": "dots", "balance": "1"}
+    app = open_at("style", **place, **QUICK)
+    assert "hardly painted" not in html(app)
+    work_off(app)
+    assert "It is hardly painted: 97% of the photograph" in html(app)
+    button = app.button(key="advice change")
+    assert button.label == "Balance: content 5\N{MULTIPLICATION SIGN}"
+    button.click().run()
+    assert query(app)["balance"] == "0.25"
+
+
+def test_nothing_is_said_of_a_picture_that_looks_well(
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def measured(recipe: StyleRecipe, inputs: dict[str, bytes], *_: Any) -> Any:
+        seen.append((recipe.content in inputs, recipe.styles[0] in inputs))
+        return look()
+
+    monkeypatch.setattr(style_advice, "measure_look", measured)
+    app = open_at("style", picture="coffee", style="dots", balance="0.4", **QUICK)
+    work_off(app)
+    assert seen == [(True, True)]
+    assert all(it.key != "advice change" for it in app.button)

@@ -18,7 +18,7 @@ from explorer.ui import (
 )
 from explorer.ui.components import html_snippets, style_sliders
 from explorer.ui.result_view import ResultView
-from explorer.ui.style import style_view
+from explorer.ui.style import style_advice, style_view
 from explorer.ui.style.style_view import StyleView
 
 POLL_SECONDS = 0.3
@@ -89,6 +89,8 @@ def show_transfer(network: Network, transfer: StyleView, job: job_requests.Reque
         same_for_others.show_button(recipe, "content")
 
     stored = view.show(job, POLL_SECONDS, tools)
+    if stored is not None:
+        style_advice.show_advice(network, recipe, stored)
     html_snippets.section(
         "How the picture approached both",
         "The loss of each layer, step by step: how far the picture still is from the painting's "

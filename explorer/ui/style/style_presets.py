@@ -3,7 +3,7 @@
 import random
 
 from core.networks import Network
-from core.recipes.style import StyleRecipe
+from core.recipes.style import NEAREST, StyleRecipe
 from core.style import defaults
 from explorer.recipe_fields import FIELDS, STYLE
 from explorer.ui import image_picker, job_requests, presets, url_codecs
@@ -14,8 +14,11 @@ from explorer.ui.style.style_view import StyleView
 
 # The parameters of the URL that presets set; the fields of the recipe have the same names.
 SETTINGS = {
-    it: it for it in ("content_layers", "style_layers", "balance", "style_scale", "colours", "init")
-}
+    it: it
+    for it in (
+        "content_layers", "style_layers", "balance", "loss", "style_scale", "colours", "init",
+    )
+}  # fmt: skip
 # Longer side of the examples in pixels, and their steps at each size.
 EXAMPLE = {"size": "144", "steps": "15"}
 # Number of the layers at both ends of the network of which presets take the style alone.
@@ -31,6 +34,7 @@ def find_presets(network: Network) -> list[Preset]:
     names = [it.name for it in style_view.style_layers(network)]
     return [
         Preset("as usual", {}),
+        Preset("keeps shapes", {"loss": NEAREST}),
         Preset("bold strokes", {"style_scale": "2"}),
         Preset("fine strokes", {"style_scale": "0.5"}),
         Preset("wild", {"balance": "0.01", "init": "noise"}),

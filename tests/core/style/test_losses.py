@@ -80,6 +80,28 @@ def test_content_is_the_squared_error() -> None:
     assert ours == pytest.approx(((one - other) ** 2).sum() / (other**2).sum(), rel=1e-12)
 
 
+def test_content_outside_of_the_inner_positions_does_not_count() -> None:
+    picture, photograph = seen(2), seen(3)
+    inner = (slice(1, 3), slice(2, picture.shape[3] - 1))
+    term = losses.content("a", photograph, inner)
+    part, expected = picture[..., inner[0], inner[1]], photograph[..., inner[0], inner[1]]
+    found = float(term.loss(term.sums(picture, LayerWindow())))
+    error = float(((part - expected) ** 2).mean() / (expected**2).mean())
+    assert found == pytest.approx(error, rel=1e-12)
+
+
+def test_windows_are_cut_to_a_box() -> None:
+    # A tile begins at position 6 of the layer; 2 of its rows and columns are margin.
+    window = LayerWindow((slice(2, 9), slice(2, None)), (slice(8, 15), slice(8, None)))
+    found = window.inside((slice(3, 12), slice(10, 20)))
+    assert found == LayerWindow((slice(2, 6), slice(4, 14)), (slice(8, 12), slice(10, 20)))
+    none = window.inside((slice(20, 25), slice(0, 4)))
+    values = torch.zeros(1, 1, 30, 30)
+    assert values[..., none.within[0], none.within[1]].numel() == 0
+    everything = LayerWindow().inside((slice(1, 4), slice(2, 5)))
+    assert everything.within == everything.whole == (slice(1, 4), slice(2, 5))
+
+
 def wasserstein(picture: Array, painting: Array) -> float:
     """Compute the distance of Olkin and Pukelsheim (1982), with roots by Newton's iteration."""
 

@@ -184,10 +184,10 @@ def test_a_render_takes_the_colours_of_the_painting(tiny: Network, pictures: Pic
 
 @pytest.mark.parametrize("method", ["adam", "lbfgs"])
 def test_rounds_have_enough_steps(tiny: Network, pictures: Pictures, method: str) -> None:
-    assert [nearest.rounds(it) for it in (1, 4, 5, 9, 10, 15, 50)] == [1, 1, 1, 1, 2, 3, 3]
-    recipe = planned(tiny, pictures, steps=11, method=method)
+    assert [nearest.rounds(it) for it in (1, 15, 16, 31, 32, 47, 48, 500)] == [1] * 4 + [2, 2, 3, 3]
+    recipe = planned(tiny, pictures, steps=33, method=method)
     *steps, last = transfer.render(tiny, recipe, pictures.inputs)
-    assert len(steps) == 2 * 11 and last.done == last.total
+    assert len(steps) == 2 * 33 and last.done == last.total
 
 
 def test_masks_and_several_paintings_are_combined(tiny: Network, pictures: Pictures) -> None:

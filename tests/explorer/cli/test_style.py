@@ -39,6 +39,14 @@ def test_a_transfer_carries_its_recipe_and_replays(cat: Path, tmp_path: Path) ->
     assert again["identical"] and again["recipe"]["kind"] == "style"
 
 
+def test_what_is_wrong_is_said_with_the_option_to_change(cat: Path, tmp_path: Path) -> None:
+    words = ("style", "sketchnet", str(cat), "swirls", "--out", str(tmp_path / "weak.png"), *FAST)
+    done = RUNNER.invoke(cli.cli, (*words, "--balance", "100"), catch_exceptions=False)
+    assert done.exit_code == 0
+    told = " ".join(done.output.split())
+    assert "It is hardly painted" in told and "Try --balance 0.4." in told
+
+
 @pytest.fixture
 def vgg19(tmp_path: Path) -> Path:
     """A checkpoint of VGG-19 whose layers have random weights, with a head that says nothing."""

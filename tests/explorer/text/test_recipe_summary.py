@@ -7,6 +7,7 @@ import pytest
 
 from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
+from core.recipes.style import LOSSES, StyleRecipe
 from explorer.text import recipe_summary
 
 
@@ -61,3 +62,15 @@ def test_switched_neurons_are_named(switched: tuple[str, ...], words: list[str])
     dream = DreamRecipe("sketchnet", layers=("relu3b",), weights="", image="ab" * 16)
     described = recipe_summary.describe_recipe(replace(dream, switched=switched))
     assert described == ", ".join(["SketchNet relu3b", "dream", *words])
+
+
+def test_only_a_style_loss_other_than_the_default_is_named() -> None:
+    layers = {"content_layers": ("b",), "style_layers": ("a", "b")}
+    told = {
+        loss: recipe_summary.describe_recipe(
+            StyleRecipe("net", "w", content="ab" * 16, styles=("cd" * 16,), loss=loss, **layers)
+        )
+        for loss in LOSSES
+    }
+    usual = "net, style of a to b, content of b"
+    assert told == {"wasserstein": usual, "gram": f"{usual}, gram", "nearest": f"{usual}, nearest"}

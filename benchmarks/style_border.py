@@ -1,0 +1,128 @@
+"""Lines along the border of style pictures: ``python -m benchmarks.style_border``.
+
+Photographs with dark, flat parts at the border are rendered, and the mean gradient across each line
+parallel to the border is measured: the mean absolute difference between the pixels at distance
+``d - 1`` and ``d`` from the border, over all four sides and all channels. It is divided by the mean
+over the lines at ``ELSEWHERE``, and averaged over the pairs. A seam is a line whose gradient is
+larger than those elsewhere.
+
+border    the largest mean gradient of a line at most ``NEAR`` pixels from the border
+at        the distance of that line in pixels
+chance    the largest of as many lines that are elsewhere: how large it would be without a seam
+"""
+
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from benchmarks.machine import processor_name
+from core import allocator
+from core.images import image_io
+from core.networks import registry
+from core.networks.network import Network
+from core.style import transfer
+from explorer.cli.command_io import open_image, split_names
+
+CONTENTS, STYLES = "rocket,galaxies,retina,rocket", "swirls,dots,swirls,mosaic"
+# Lines up to this distance in pixels count as near the border.
+NEAR = 24
+# Distances in pixels of the lines that others are compared with.
+ELSEWHERE = range(32, 80)
+
+
+def profile(image: Tensor) -> Tensor:
+    """Return the relative mean gradient across each line parallel to the border.
+
+    Args:
+        image: ``[1, C, H, W]``; both sides are longer than twice the largest distance.
+
+    Returns:
+        ``[D]``: the value at index ``d - 1`` is that between the pixels at distance ``d - 1`` and
+        ``d`` from the border, for all distances up to the end of ``ELSEWHERE``.
+    """
+    sides = (image, image.flip(2), image.mT, image.mT.flip(2))
+    lines = [it[:, :, : ELSEWHERE.stop].diff(dim=2).abs() for it in sides]  # [1, C, D, W or H]
+    gradients = torch.cat([it.mean(1)[0] for it in lines], 1).mean(1)
+    return gradients / gradients[ELSEWHERE.start - 1 :].mean()
+
+
+def summarise(profiles: Sequence[Tensor]) -> dict[str, float]:
+    """Return ``border``, ``at`` and ``chance`` of the profiles of several pictures."""
+    mean = torch.stack(list(profiles)).mean(0)
+    near, elsewhere = mean[:NEAR], mean[ELSEWHERE.start - 1 :]
+    return {
+        "border": float(near.max()),
+        "at": int(near.argmax()) + 1,
+        "chance": float(elsewhere[:NEAR].max()),
+    }
+
+
+def render(
+    network: Network, pair: tuple[str, str], settings: dict[str, Any]
+) -> tuple[Tensor, float]:
+    """Render a pair; return the picture, ``[1, 3, H, W]``, and the seconds that it took."""
+    pictures = [open_image(it) for it in pair]
+    inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
+    content, style = (image_io.fingerprint(it) for it in pictures)
+    recipe = transfer.plan(network, content=content, styles=(style,), **settings)
+    began = time.perf_counter()
+    *_, last = transfer.render(network, recipe, inputs)
+    return last.pictures[0].image[None], time.perf_counter() - began
+
+
+def main(
+    network: Annotated[str, typer.Option(help="The network that renders.")] = "sketchnet",
+    weights: Annotated[Path | None, typer.Option(help="Its checkpoint.")] = None,
+    contents: Annotated[str, typer.Option(help="Files or samples, with commas.")] = CONTENTS,
+    styles: Annotated[str, typer.Option(help="Paintings, one for each content.")] = STYLES,
+    sizes: Annotated[str, typer.Option(help="Longer sides in pixels.")] = "256,512",
+    loss: Annotated[str | None, typer.Option(help="The style loss.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps at each size.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Where the pictures go.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write figures there.")] = None,
+) -> None:
+    """Render all pairs at each size, and print the largest gradients near the border."""
+    allocator.keep_freed_memory()
+    loaded = registry.load(network, weights, device="cpu")
+    pairs = list(zip(split_names(contents), split_names(styles), strict=True))
+    table = Table("network", "size", "border", "at", "chance", "seconds")
+    rows = []
+    for size in map(int, split_names(sizes)):
+        profiles, seconds = [], []
+        for pair in pairs:
+            image, spent = render(loaded, pair, {"size": size, "steps": steps, "loss": loss})
+            profiles.append(profile(image))
+            seconds.append(spent)
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+                stems = " ".join(Path(it).stem for it in pair)
+                image_io.to_picture(image).save(folder / f"{network} {size} {stems}.png")
+        found = summarise(profiles)
+        spent = statistics.median(seconds)
+        table.add_row(
+            network,
+            f"{size} px",
+            f"{found['border']:.2f}",
+            f"{found['at']} px",
+            f"{found['chance']:.2f}",
+            f"{spent:.1f}",
+        )
+        mean = torch.stack(profiles).mean(0)
+        rows.append({"size": size, **found, "seconds": spent, "profile": mean.tolist()})
+    Console(width=100).print(table)
+    if json_file is not None:
+        report = {"processor": processor_name(), "network": network, "rows": rows}
+        json_file.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)
