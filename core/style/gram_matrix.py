@@ -9,8 +9,6 @@ of channels that respond together appear as squares along the diagonal.
 from dataclasses import dataclass
 
 import torch
-from scipy.cluster import hierarchy
-from scipy.spatial.distance import squareform
 from torch import Tensor
 
 from core.networks.network import Network
@@ -61,6 +59,10 @@ class ChannelCorrelations:
         active = self.active.nonzero()[:, 0].tolist()
         if len(active) < 3:
             return list(active)
+        # Nothing else here needs SciPy, whose import takes a while.
+        from scipy.cluster import hierarchy
+        from scipy.spatial.distance import squareform
+
         distances = (1 - self.cosines[active][:, active]).clamp(min=0).double()
         distances = (distances + distances.mT) / 2
         distances.fill_diagonal_(0)

@@ -14,6 +14,8 @@ from pathlib import Path
 from explorer.ui import page_list, urls
 
 LOG = logging.getLogger(__name__)
+# What pages import only when they measure something for the first time.
+LATER = ("scipy.cluster.hierarchy", "scipy.ndimage", "scipy.spatial.distance")
 
 
 def start() -> None:
@@ -48,6 +50,8 @@ def prepare() -> None:
 
     for sample in image_picker.TITLES:
         image_picker.thumbnail(sample)
+    for name in LATER:
+        importlib.import_module(name)
 
 
 @functools.cache
