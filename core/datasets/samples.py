@@ -52,8 +52,7 @@ def _photograph(file: str) -> Callable[[], Image.Image]:
     def read() -> Image.Image:
         from skimage.data import data_dir
 
-        with Image.open(Path(data_dir) / file) as opened:
-            return opened.convert("RGB")
+        return Image.open(Path(data_dir) / file).convert("RGB")
 
     return read
 

@@ -1,11 +1,13 @@
 """Does ahead what the first visit of a page would otherwise wait for.
 
-This is the import of charts, image processing and all computation, which takes a second or two, and
-the small pictures of the samples, which most pages show. The module itself imports none of that.
+This is the start of the workers, the import of charts, image processing and all computation, which
+takes a second or two, and the small pictures of the samples, which most pages show. The module
+itself imports none of that.
 """
 
 import ast
 import functools
+import gc
 import importlib
 import logging
 import threading
@@ -18,13 +20,14 @@ LOG = logging.getLogger(__name__)
 LATER = ("scipy.cluster.hierarchy", "scipy.ndimage", "scipy.spatial.distance")
 
 
-def start() -> None:
-    """Call ``prepare`` in a thread of its own, once in this process."""
-    _thread()
-
-
 @functools.cache
-def _thread() -> threading.Thread:
+def start() -> threading.Thread:
+    """Start the workers and call ``prepare`` in a thread, once in this process; return the thread.
+
+    The server calls it when it begins to answer. What is done while the first visitor's browser
+    still loads the app need not be waited for. Workers import on another core meanwhile, and have a
+    lower priority than the pages.
+    """
     thread = threading.Thread(target=_prepare_and_log, name="preparation", daemon=True)
     thread.start()
     return thread
@@ -32,10 +35,17 @@ def _thread() -> threading.Thread:
 
 def _prepare_and_log() -> None:
     try:
+        from explorer.ui import server_state
+
+        server_state.work()
+        # Nothing of what is imported becomes garbage; to look for it takes a sixth of the time.
+        gc.disable()
         prepare()
     except Exception:
         # A page that needs what failed tries it again, and shows the reason.
         LOG.exception("what pages need could not be prepared")
+    finally:
+        gc.enable()
 
 
 def prepare() -> None:

@@ -41,8 +41,6 @@ NETWORKS_AT_MOST = 4
 # The engine (the workers) of each data folder. A server has one folder; tests use several.
 _ENGINES: "dict[Path, Engine]" = {}
 _STARTING = threading.Lock()
-# Set as soon as a first page is opened.
-opened = threading.Event()
 # For each type of argument that Streamlit cannot tell apart: what tells its objects apart.
 HASHES: dict[str | type[Any], Callable[[Any], Any]] = {
     "core.networks.network.Network": attrgetter("fingerprint"),

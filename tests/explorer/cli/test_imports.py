@@ -88,12 +88,9 @@ def test_the_first_page_has_its_pictures_before_torch_is_imported() -> None:
     code = """
 import sys
 import explorer.engine, explorer.server.run_app
-from explorer.cli import serve
 from explorer.ui import page_list, png_drop, server_state, urls
 from explorer.ui.home import front_page
 
-server_state.opened.set()
-serve.prepare()
 columns = [front_page.column(layer) for layer in front_page.FEATURED_UNITS]
 assert all(it["pictures"] for it in columns)
 print("torch" in sys.modules, "numpy" in sys.modules)
