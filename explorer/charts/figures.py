@@ -208,7 +208,8 @@ def cosine_matrix(
         z=cosines[units][:, units].numpy().round(3),
         x=list(range(len(units))),
         y=list(range(len(units))),
-        customdata=[[f"{one}<br>{other}" for other in shown] for one in shown],
+        # An array, as Plotly checks the values of lists one by one.
+        customdata=np.array([[f"{a}<br>{b}" for b in shown] for a in shown], dtype=object),
         hovertemplate="%{customdata}<br>together %{z:.2f}<extra></extra>",
         colorscale=COLOUR_SCALE,
         zmin=0,
@@ -247,17 +248,18 @@ def make_clickable(
         side: side of the figure in pixels.
     """
     count = len(order)
-    cells = [(row, col) for row in range(count) for col in range(count)]
+    rows, cols = np.indices((count, count)).reshape(2, -1)
+    words, values = figure.data[0].customdata, figure.data[0].z
     invisible = {"marker": {"opacity": 0}}
     figure.add_scatter(
-        x=[col for _, col in cells],
-        y=[row for row, _ in cells],
+        x=cols,
+        y=rows,
         mode="markers",
         marker={"symbol": "square", "size": max(3.0, side / max(count, 1)), "opacity": 0},
         selected=invisible,
         unselected=invisible,
-        customdata=[figure.data[0].customdata[row][col] for row, col in cells],
-        text=[f"{figure.data[0].z[row][col]:.2f}" for row, col in cells],
+        customdata=words[rows, cols],
+        text=np.array([f"{it:.2f}" for it in values[rows, cols]], dtype=object),
         hovertemplate="%{customdata}<br>together %{text}<extra></extra>",
         showlegend=False,
     )

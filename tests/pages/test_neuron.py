@@ -246,9 +246,9 @@ def test_a_neuron_is_dead_only_if_no_picture_excites_it(
         app = see(layer=layer, unit="3")
         assert 'class="badge poor"' in html(app) and "Dead" in html(app)
         assert "None of 20 pictures in photos excites this neuron" in html(app)
-        assert "crops" not in tiles(app), "nine crops that do not excite it"
+        assert "Examples" not in tiles(app), "nine crops that do not excite it"
         assert any("No picture excites this neuron" in it.value for it in app.caption)
-        assert "crops" in tiles(see(layer=layer, unit="3", pictures="least"))
+        assert "Examples" in tiles(see(layer=layer, unit="3", pictures="least"))
         other = html(see(layer=layer, unit="1"))
         assert "Dead" not in other
 
