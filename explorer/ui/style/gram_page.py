@@ -15,7 +15,7 @@ from core.images import image_io
 from core.networks import Layer, Network
 from core.networks.known_networks import title_of
 from core.style.gram_matrix import ChannelCorrelations
-from explorer.charts import figures
+from explorer.charts.cosine_matrix import cosine_matrix, make_clickable
 from explorer.text.formatting import percent
 from explorer.ui import chart, job_requests, job_status, link_problems, urls
 from explorer.ui.components import html_snippets
@@ -115,8 +115,8 @@ def choose_pair(pair: str) -> None:
 def _show_matrix(
     view: GramView, found: ChannelCorrelations, names: Sequence[str], pair: Pair, key: str
 ) -> None:
-    figure = figures.cosine_matrix(found.cosines, view.order, names, SIDE)
-    figures.make_clickable(figure, view.order, pair, SIDE)
+    figure = cosine_matrix(found.cosines, view.order, names, SIDE)
+    make_clickable(figure, view.order, pair, SIDE)
     widget = f"{key} {view.layer.name} {view.style.name} {view.content.name}"
 
     def clicked() -> None:

@@ -14,14 +14,14 @@ from explorer.server import access, run_app
 from tests.conftest import ROOT
 
 
-@pytest.fixture
-def _signals_as_before() -> Iterator[None]:
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.fixture(autouse=True)
+def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    before, scan = signal.getsignal(signal.SIGTERM), manifest_scanner.scan_component_manifests
+    monkeypatch.setattr(manifest_scanner, "scan_component_manifests", scan)
     yield
     signal.signal(signal.SIGTERM, before)
 
 
-@pytest.mark.usefixtures("_signals_as_before")
 def test_what_pages_need_is_prepared_once_and_before_the_first_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -52,9 +52,6 @@ def test_no_package_is_looked_through_for_components(monkeypatch: pytest.MonkeyP
     def read() -> None:
         raise AssertionError("the metadata of packages is read")
 
-    monkeypatch.setattr(
-        manifest_scanner, "scan_component_manifests", manifest_scanner.scan_component_manifests
-    )
     monkeypatch.setattr(importlib.metadata, "distributions", read)
     with pytest.raises(AssertionError, match="metadata"):
         manifest_scanner.scan_component_manifests()
