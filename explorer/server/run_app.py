@@ -20,6 +20,7 @@ from streamlit.components.v2 import manifest_scanner
 from explorer.paths import ROOT
 from explorer.server.access import LOOPBACK, Access, is_address
 from explorer.server.guard import TOKEN, Guard
+from explorer.server.preloading import Preloading
 from explorer.server.token_page import page_headers
 
 INDEX_PAGE = Path(streamlit.__file__).parent / "static" / "index.html"
@@ -48,7 +49,11 @@ def run_app(access: Access, host: str, port: int | None, prepare: Callable[[], o
     os.chdir(ROOT)
     without_component_packages()
     guard = Middleware(
-        Guard, access=access, headers=page_headers(INDEX_PAGE), held_bytes=uploaded_bytes
+        Guard,
+        access=access,
+        headers=page_headers(INDEX_PAGE),
+        held_bytes=uploaded_bytes,
+        page_headers=Preloading(INDEX_PAGE).headers,
     )
     app = streamlit.App(ROOT / "explorer" / "app.py", middleware=[guard], lifespan=announce)
     options = {
