@@ -34,9 +34,9 @@ def start() -> threading.Thread:
 
 
 def _prepare_and_log() -> None:
-    try:
-        from explorer.ui import server_state
+    from explorer.ui import server_state
 
+    try:
         server_state.work()
         # Nothing of what is imported becomes garbage; to look for it takes a sixth of the time.
         gc.disable()
@@ -46,13 +46,19 @@ def _prepare_and_log() -> None:
         LOG.exception("what pages need could not be prepared")
     finally:
         gc.enable()
+        server_state.keep_imported()
 
 
 def prepare() -> None:
-    """Import what all pages import, and make the small pictures of the samples.
+    """Make the small pictures of the home page and the samples, and import what all pages import.
 
-    A page that is opened meanwhile waits only for what it needs itself.
+    The home page comes first: it needs no PyTorch, and most visitors begin there. A page that is
+    opened meanwhile waits only for what it needs itself.
     """
+    from explorer.ui.home import front_page
+
+    for layer in front_page.FEATURED_UNITS:
+        front_page.column(layer)
     for page in page_list.PAGES:
         for name in imported_modules(Path(page.page)):
             importlib.import_module(name)

@@ -106,13 +106,13 @@ def work() -> None:
 
 
 def keep_imported() -> None:
-    """Exclude imported modules from garbage collection.
+    """Exclude imported modules from garbage collection, unless it is off (``preparation``).
 
     Streamlit collects garbage after every run of a page. The objects of imported modules are never
     freed, and to check them each time took longer than to run most pages.
     """
     global _imported
-    if len(sys.modules) != _imported:
+    if gc.isenabled() and len(sys.modules) != _imported:
         _imported = len(sys.modules)
         gc.collect()
         gc.freeze()

@@ -26,7 +26,8 @@ before = set(sys.modules)
 for page in ("lessons", "neuron", "depths", "style_depths"):
     page_runner.run_page(page, {})
 new = set(sys.modules) - before
-slow = new & {"torch", "torchvision", "numpy", "scipy", "skimage", "plotly", "PIL", "sympy"}
+packages = "torch torchvision numpy scipy skimage plotly PIL sympy pandas pyarrow"
+slow = new & set(packages.split())
 print(*sorted(slow | {it for it in new if it.startswith("explorer.ui.")}))
 samples = image_picker.thumbnail.cache_info()
 assert (samples.currsize, samples.misses) == (len(image_picker.TITLES), len(image_picker.TITLES))
