@@ -9,12 +9,13 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from core.numbers import WEIGHT_RANGE
-from core.recipes import dream, neuron, style, style_grid, variations
+from core.recipes import dream, neuron, style, style_film, style_grid, variations
 from core.recipes.recipe import SEED_RANGE, Recipe
 from core.recipes.style import StyleRecipe
 
 NEURONS, DREAM = neuron.NeuronRecipe.kind, dream.DreamRecipe.kind
 STYLE, STYLE_DEPTHS = StyleRecipe.kind, style_grid.StyleDepthsRecipe.kind
+STYLE_FILM = style_film.StyleFilmRecipe.kind
 VARIATIONS = variations.VariationsRecipe.kind
 # Dreams of one image at several depths: recipes of the kind DREAM, with other bounds and texts.
 DREAM_DEPTHS = "dream-depths"
@@ -89,6 +90,12 @@ def _table(recipe: type[Recipe], *entries: RecipeField) -> dict[str, RecipeField
 SEED = RecipeField("seed", "Seed of all random numbers.", bounds=SEED_RANGE)
 UNITS = RecipeField("units", caption="Neurons")
 SIZE = RecipeField("size", unit="px")
+SWITCHED = RecipeField(
+    "switched",
+    "Turn neurons off meanwhile: relu5b:17,relu4b:3; or relu4b:3:0.5 with a factor from 0 to 3.",
+    query="off",
+    caption="Switched neurons",
+)
 STYLE_LAYERS = "Such as relu1a,relu2a, or relu1a:2,relu2a:1 with a weight for each."
 
 # In this and the following tables, the order is that of the controls on pages.
@@ -192,6 +199,7 @@ DREAM_FIELDS = _table(
         "zoom", "How much larger each frame shows the middle of the last.", bounds=dream.ZOOM_RANGE
     ),
     RecipeField("turn", "Degrees, counter-clockwise, between frames.", bounds=dream.TURN_RANGE),
+    SWITCHED,
 )
 
 DREAM_DEPTHS_FIELDS = {
@@ -284,6 +292,45 @@ STYLE_FIELDS = _table(
     RecipeField("pooling", f"Pooling: {', '.join(style.POOLINGS)}.", known=style.POOLINGS),
     RecipeField("method", f"Optimiser: {' or '.join(style.METHODS)}.", known=style.METHODS),
     RecipeField("rate", "Length of a step of the optimiser.", bounds=style.RATE_RANGE),
+    SWITCHED,
+)
+
+STYLE_FILM_FIELDS = _table(
+    style_film.StyleFilmRecipe,
+    RecipeField("content", "The film: GIF, MP4 or alike."),
+    *(
+        STYLE_FIELDS[it]
+        for it in ("styles", "style_shares", "content_layers", "style_layers", "balance")
+    ),
+    STYLE_FIELDS["style_scale"],
+    replace(
+        STYLE_FIELDS["size"],
+        help="Longer side of the film in pixels.",
+        bounds=style_film.STYLE_FILM_SIZES,
+        choices=(192, 256, 384, 512),
+    ),
+    replace(
+        STYLE_FIELDS["steps"],
+        help="Steps of the first frame at each size, from small to large.",
+        title="Steps of the first frame at each size",
+    ),
+    RecipeField(
+        "frame_steps",
+        "Steps of each later frame at each of its sizes.",
+        bounds=style.STYLE_STEPS,
+        title="Steps of each later frame",
+        choices=(5, 10, 20, 40),
+    ),
+    RecipeField(
+        "keep",
+        "How strongly what was painted is kept; less flicker, and less that is new.",
+        bounds=style_film.KEEP_RANGE,
+        title="How strongly what was painted is kept",
+        choices=(0.0, 1.0, 3.0, style_film.StyleFilmRecipe.keep, 30.0, 100.0),
+        label="{:g}".format,
+        summary="keep {:g}",
+    ),
+    *(STYLE_FIELDS[it] for it in ("colours", "loss", "seed", "variation", "pooling", "switched")),
 )
 
 STYLE_DEPTHS_FIELDS = _table(
@@ -313,6 +360,7 @@ FIELDS: Mapping[str, Mapping[str, RecipeField]] = {
     DREAM: DREAM_FIELDS,
     DREAM_DEPTHS: DREAM_DEPTHS_FIELDS,
     STYLE: STYLE_FIELDS,
+    STYLE_FILM: STYLE_FILM_FIELDS,
     STYLE_DEPTHS: STYLE_DEPTHS_FIELDS,
     # The variations of pages are small; a click opens one of them large.
     VARIATIONS: {"size": replace(SIZE, default=256, bounds=dream.DREAM_SIZES)},
@@ -325,6 +373,7 @@ PAGE_DEFAULTS: dict[str, dict[str, Any]] = {
     NEURONS: {"size": None, "steps": None, "seed": None},
     DREAM_DEPTHS: {"size": 384},
     STYLE: {"balance": None, "size": 384, "steps": 20},
+    STYLE_FILM: {"balance": None, "steps": 20},
 }
 
 

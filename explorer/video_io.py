@@ -14,7 +14,7 @@ from PIL import Image, ImageSequence
 from core.errors import BadPicture, ExplorerError, named
 from core.files import require_path
 from core.images import picture_file
-from core.images.image_io import open_picture
+from core.images.image_io import open_picture, resize_longer_side
 from core.images.opening_limits import MAX_PIXELS
 from core.images.rgb_conversion import upright_rgb
 
@@ -28,6 +28,8 @@ FORMATS = "mov,matroska,avi,mpeg,mpegts,mpegvideo,m4v,flv,asf,ogg,mjpeg,yuv4mpeg
 LOCAL = ("-protocol_whitelist", "file", "-format_whitelist", FORMATS)
 # Formats of Pillow that have frames; all other files are read by ffmpeg.
 ANIMATIONS = ("GIF", "PNG", "WEBP")
+# Frames per second of films that are written.
+RATES = (1, 60)
 # Frames per second of an animation whose file contains no frame duration, as in browsers.
 DEFAULT_RATE = 10.0
 
@@ -51,6 +53,36 @@ def read_frames(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]
     if path.suffix.lower() in (".gif", ".png", ".webp"):
         return _read_animation(path, at_most)
     return _read_video(path, at_most)
+
+
+def read_clip(
+    path: Path, at_most: int, size: int, enlarge: bool = True
+) -> tuple[list[Image.Image], float]:
+    """Read a video in a small size, so that a long one fits in memory.
+
+    Args:
+        path, at_most: as for ``read_frames``.
+        size: longer side of the result in pixels.
+        enlarge: whether to enlarge smaller videos to this size.
+
+    Returns:
+        The frames, upright RGB images, and the frames per second.
+
+    Raises:
+        ExplorerError, BadPicture: as for ``read_frames``, or the video has no frame.
+    """
+    images, rate = read_frames(path, at_most)
+    resized = [
+        it if max(it.size) < size and not enlarge else resize_longer_side(it, size) for it in images
+    ]
+    if not resized:
+        raise BadPicture(f"there is no picture in {named(path)}")
+    return resized, rate
+
+
+def whole_rate(rate: float) -> int:
+    """Return frames per second as a whole number that films are written with, 1 to 60."""
+    return min(RATES[1], max(RATES[0], round(rate)))
 
 
 def _read_animation(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]:

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
+from core.recipes.switched_units import read_switched
 from core.recipes.variations import VariationsRecipe
-from explorer.ui import image_picker, job_requests, link_problems, variations_view
+from explorer.ui import image_picker, job_requests, link_problems, switches, variations_view
 from explorer.ui.dream import dream_page, dream_presets, dream_view
 from explorer.ui.page_opener import OpenPage, open_page
 from explorer.ui.recipe_controls import recipe_controls
@@ -25,6 +26,7 @@ def show(page: OpenPage) -> None:
         ideas = st.container()
         show_more(dream)
     dream_page.show_head(network, dream)
+    switches.show_list(network, read_switched(dream.recipe.switched))
     link_problems.show_problems(page.problems)
     slider = st.container(key="depth")
     variations_view.show_result(

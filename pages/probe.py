@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.ui import image_picker, index_picker, link_problems
+from explorer.ui import image_picker, index_picker, link_problems, switches
 from explorer.ui.page_opener import OpenPage, open_page
 from explorer.ui.probe import probe_page
 from explorer.ui.probe.probe_page import ProbeView
@@ -17,7 +17,8 @@ def show(page: OpenPage) -> None:
     with page.sidebar:
         stage = st.container(key="stage")
         picked = image_picker.pick_image("picture", SAMPLE, problems)
-    view = ProbeView(network, picked, index, *probe_page.read_place(network, index, problems))
+    place = probe_page.read_place(network, index, problems)
+    view = ProbeView(network, picked, index, *place, switches.read_off(network, problems))
     with stage:
         probe_page.show_picture(view)
     link_problems.show_problems(problems)

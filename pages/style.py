@@ -5,18 +5,22 @@ Both images can be chosen.
 
 import streamlit as st
 
+from core.recipes.switched_units import read_switched
 from core.recipes.variations import VariationsRecipe
-from explorer.ui import job_requests, link_problems, url_codecs, variations_view
+from explorer.ui import job_requests, link_problems, switches, url_codecs, variations_view
 from explorer.ui.page_opener import OpenPage, open_page
 from explorer.ui.recipe_controls import recipe_controls
-from explorer.ui.style import style_page, style_presets, style_view
+from explorer.ui.style import film_page, style_page, style_presets, style_view
 
 
 def show(page: OpenPage) -> None:
     """Read the URL, and show one style transfer."""
     network = page.network
     with page.sidebar:
-        content, style = style_view.pick_images(page.problems)
+        content, style = style_view.pick_images(page.problems, films=True)
+    if content.film is not None:
+        film_page.show(page, content, style, content.film)
+        return
 
     def read() -> tuple[style_view.StyleView, VariationsRecipe | None]:
         transfer = style_view.read_view(network, content, style, url_codecs.style_from_query)
@@ -30,6 +34,7 @@ def show(page: OpenPage) -> None:
         times = variations_view.describe_times(transfer.recipe)
         controls.draw_more(without=("balance",), note=times)
     style_page.show_head(network, transfer)
+    switches.show_list(network, read_switched(transfer.recipe.switched))
     link_problems.show_problems(page.problems)
     with st.container(key="style-layers"):
         style_page.show_layers(network, transfer)

@@ -48,7 +48,7 @@ MAY_IMPORT = {
     "core.neurons": TECHNIQUE,
     "core.dreams": TECHNIQUE,
     "core.style": TECHNIQUE,
-    "core.analysis": f"{NETWORKS} core.index core.sketchnet",
+    "core.analysis": f"{NETWORKS} core.datasets core.index core.sketchnet",
     "core.experiments": f"{TECHNIQUE} core.datasets core.sketchnet core.sketchworld core.index "
     "core.dreams core.style core.analysis",
     "core.figures": f"{NETWORKS} core.sketchnet core.sketchworld core.index core.neurons "

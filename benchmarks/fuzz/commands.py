@@ -30,6 +30,8 @@ LINES = {
                    "--frames", "2", *SMALL),
     "dream-film": ("sketchnet", "relu1b", "IN/clip.gif", "--out", "OUT/f.gif", "--octaves", "1",
                    "--frames", "2", *SMALL),
+    "style-film": ("sketchnet", "IN/clip.gif", "dots", "--out", "OUT/s.gif", "--frames", "2",
+                   "--frame-steps", "1", *SMALL),
     "dream-depths": ("sketchnet", "IN/photo.png", "--out", "OUT/row.png", "--size", "64",
                      "--layers", "relu1b,relu2a"),
     "gram": ("sketchnet", "IN/photo.png", "relu1b", "--out", "OUT/g.html", "--size", "64"),

@@ -23,6 +23,7 @@ from core.images.colours import with_chroma_of
 from core.images.motion import match_tone, warp_detail, zoom_and_rotate
 from core.images.resize import resize_image
 from core.images.tiles import Tiles
+from core.networks.interventions import named_units, switched_network
 from core.networks.network import Network
 from core.optim.ascent import AscentSettings, ascend
 from core.optim.objectives import Objective
@@ -75,6 +76,8 @@ def plan(
         UnknownName: there is no such layer.
         ExplorerError: a unit or setting is out of range.
     """
+    if switched := settings.get("switched"):
+        settings["switched"] = named_units(network, switched)
     recipe = DreamRecipe(
         network=network.name,
         weights=network.fingerprint,
@@ -96,6 +99,7 @@ def check(network: Network, recipe: DreamRecipe) -> None:
     network.check_recipe(recipe)
     for name in recipe.layers:
         network.layer_with_units(name, recipe.units)
+    switched_network(network, recipe.switched)
 
 
 def render(
@@ -121,6 +125,7 @@ def render(
         ExplorerError: the recipe is for other weights, or an input is missing.
     """
     check(network, recipe)
+    network = switched_network(network, recipe.switched)
     channels = network.channels
     unchanged = _open_image(inputs, recipe.image, recipe.size, channels).to(network.device)
     mask = _open_mask(inputs, recipe, unchanged)

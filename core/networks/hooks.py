@@ -1,10 +1,12 @@
 """Reading the activations of a network that cannot be traced, through temporary forward hooks."""
 
+import copy
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor, nn
@@ -13,8 +15,10 @@ from core.errors import ExplorerError
 from core.networks.redirected_relu import redirected_relu, relu_ceiling
 from core.networks.tracing import OutputNode, values_in
 
-# A function that is called with the name of a call, the module, and its output.
-Observer = Callable[[str, nn.Module, Tensor], None]
+# A function that is called with the name of a call, the module, and its output. If it returns a
+# tensor, the network goes on with this tensor.
+Observer = Callable[[str, nn.Module, Tensor], Tensor | None]
+NO_SCALES: Mapping[str, nn.Module] = MappingProxyType({})
 
 
 @contextmanager
@@ -50,7 +54,9 @@ def observe_outputs(
             calls[path] += name in paths
         calls[path] += 1
         for value in values_in(output, Tensor)[:1]:
-            observer(name, part, value)
+            other = observer(name, part, value)
+            if other is not None:
+                output = _with_tensor(output, value, other)
         return output
 
     with ExitStack() as stack:
@@ -59,20 +65,40 @@ def observe_outputs(
         yield
 
 
+def _with_tensor(output: Any, old: Tensor, new: Tensor) -> Any:
+    """Return the output of a module with another tensor in the place of one of its tensors."""
+    if output is old:
+        return new
+    if isinstance(output, dict):
+        copied = copy.copy(output)
+        copied.update({key: _with_tensor(value, old, new) for key, value in output.items()})
+        return copied
+    if isinstance(output, (tuple, list)):
+        values = [_with_tensor(value, old, new) for value in output]
+        named = hasattr(output, "_fields")
+        return type(output)(*values) if named else type(output)(values)
+    return output
+
+
 class HookedExtractor(nn.Module):
     """A module that returns the activations of a network that cannot be traced.
 
-    The network is stopped when all requested outputs are computed. The nodes of ``outputs`` are the
-    names of calls, see ``observe_outputs``.
+    The network is stopped when all requested outputs are computed. The nodes of ``outputs`` and of
+    ``scales``, which replace outputs, are the names of calls, see ``observe_outputs``.
     """
 
     def __init__(
-        self, module: nn.Module, outputs: tuple[OutputNode, ...], redirect_relu: bool = False
+        self,
+        module: nn.Module,
+        outputs: tuple[OutputNode, ...],
+        redirect_relu: bool = False,
+        scales: Mapping[str, nn.Module] = NO_SCALES,
     ) -> None:
         super().__init__()
         self.module = module
         self.outputs = {output.node: output for output in outputs}
         self.redirect_relu = redirect_relu
+        self.scales = dict(scales)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Return the requested values ``[N, C, ...]`` for an image, by ``OutputNode.key``.
@@ -82,13 +108,16 @@ class HookedExtractor(nn.Module):
         """
         values: dict[str, Tensor] = {}
 
-        def observer(name: str, part: nn.Module, output: Tensor) -> None:
-            if name not in self.outputs or name in values:
-                return
-            # Copy the output, because later modules may overwrite it in place.
-            values[name] = self.outputs[name].arrange(output).clone()
-            if len(values) == len(self.outputs):
-                raise _AllRecorded
+        def observer(name: str, part: nn.Module, output: Tensor) -> Tensor | None:
+            scale = self.scales.get(name)
+            other = None if scale is None else scale(output)
+            if name in self.outputs and name not in values:
+                # Copy the output, because later modules may overwrite it in place.
+                result = output if other is None else other
+                values[name] = self.outputs[name].arrange(result).clone()
+                if len(values) == len(self.outputs):
+                    raise _AllRecorded
+            return other
 
         with suppress(_AllRecorded), observe_outputs(self.module, observer, self.redirect_relu):
             self.module(image)

@@ -1,6 +1,6 @@
 """The layers of an image network: a list of all layers, receptive fields and activations."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import ExplorerError, reason_of, unknown
-from core.networks.hooks import HookedExtractor, observe_outputs
+from core.networks.hooks import NO_SCALES, HookedExtractor, observe_outputs
 from core.networks.known_networks import KnownLayer
 from core.networks.layer_selection import TracedTensor, has_submodules, layer_depths, select_layers
 from core.networks.receptive_fields.described_call import Value
@@ -272,7 +272,11 @@ def find_layer(layers: Iterable[Layer], name: str, network_name: str) -> Layer:
 
 
 def build_extractor(
-    module: nn.Module, traced: Trace | None, layers: Iterable[Layer], redirect_relu: bool = False
+    module: nn.Module,
+    traced: Trace | None,
+    layers: Iterable[Layer],
+    redirect_relu: bool = False,
+    scales: Mapping[str, nn.Module] = NO_SCALES,
 ) -> nn.Module:
     """Build a module that computes only what some layers need.
 
@@ -286,6 +290,8 @@ def build_extractor(
         layers: the layers whose activations are returned.
         redirect_relu: whether ReLU and ReLU6 use the gradient of ``RedirectedReLU``, so
             that dead units get a gradient.
+        scales: without a trace: modules that replace the outputs of layers, by the layer's node.
+            In a trace they are nodes already.
 
     Returns:
         A module that takes an image and returns a dict of activations by layer name:
@@ -293,5 +299,5 @@ def build_extractor(
     """
     outputs = tuple(OutputNode(it.node, it.name, it.axis, it.batch_axis) for it in layers)
     if traced is None:
-        return HookedExtractor(module, outputs, redirect_relu)
+        return HookedExtractor(module, outputs, redirect_relu, scales)
     return truncate(traced, outputs, redirect_relu)

@@ -72,7 +72,8 @@ def _runs(body: nn.Module, channels: int, size: Size) -> bool:
     image = torch.zeros(1, channels, *size, dtype=weight.dtype, device=weight.device)
     try:
         with torch.no_grad():
-            outputs: dict[str, Tensor] = body(image)
+            # Calling the module itself would print each error of a traced network.
+            outputs: dict[str, Tensor] = body.forward(image)
     except Exception:
         # The code of the network may raise any exception for an image that is too small.
         return False

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -15,7 +14,6 @@ from core.devices import (
     autocast,
     full_precision,
     has_fast_bfloat16,
-    memory_format,
     working_precision,
 )
 from core.errors import ExplorerError
@@ -23,18 +21,20 @@ from core.images.center_crop import LARGEST, Framing
 from core.images.channels import with_channels
 from core.images.resize import pad_to_size, resize_linearly
 from core.networks import layers, tracing
+from core.networks.extractor_cache import ExtractorCache
 from core.networks.graph_passes.pool_and_precision import suits_bfloat16
 from core.networks.graph_passes.prune_channels import prune_channels
 from core.networks.graph_passes.rewrite import rewrite
 from core.networks.ladder import ladder_html
 from core.networks.layers import Layer
 from core.networks.least_size import SizeRule
+from core.networks.normalisation import Normalisation
 from core.networks.size_steps import next_size, smaller
 from core.networks.tracing import Trace, values_in
+from core.networks.unit_scaling import UnitScale, scale_trace, unit_scales
 from core.recipes.recipe import Recipe
+from core.recipes.switched_units import SwitchedUnit
 
-# A network caches this many extractors.
-EXTRACTORS_AT_MOST = 4
 NO_UNITS: Mapping[str, Iterable[int]] = MappingProxyType({})
 
 
@@ -56,6 +56,7 @@ class Network:
         fingerprint: hash of the weights and the preprocessing.
         device: the device of the weights.
         framing: how photographs are prepared for the network.
+        switched: units that are multiplied by factors, see ``interventions.with_units_switched``.
     """
 
     name: str
@@ -69,12 +70,13 @@ class Network:
     fingerprint: str
     device: torch.device
     framing: Framing = LARGEST
-    _extractors: "Callable[..., FeatureExtractor]" = field(init=False, repr=False, compare=False)
+    switched: tuple[SwitchedUnit, ...] = ()
+    _extractors: "ExtractorCache[FeatureExtractor]" = field(init=False, repr=False, compare=False)
     _size_rules: Callable[..., SizeRule] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # Extractors are cached because building one takes as long as a few steps of an ascent.
-        cached = functools.lru_cache(EXTRACTORS_AT_MOST)(functools.partial(FeatureExtractor, self))
+        cached = ExtractorCache(self.module, functools.partial(FeatureExtractor, self))
         object.__setattr__(self, "_extractors", cached)
         object.__setattr__(self, "_size_rules", functools.cache(self._build_size_rule))
 
@@ -86,7 +88,13 @@ class Network:
     @functools.cached_property
     def trace(self) -> Trace | None:
         """The network's operations, for reading only; None if it cannot be traced."""
-        return tracing.trace(self.module)
+        traced = tracing.trace(self.module)
+        return traced and scale_trace(traced, self.scales)
+
+    @functools.cached_property
+    def scales(self) -> dict[str, UnitScale]:
+        """The modules that multiply the units in ``switched``, by the node of their layer."""
+        return unit_scales(self.layers, self.switched)
 
     @property
     def architecture(self) -> str:
@@ -184,7 +192,7 @@ class Network:
 
     def _build_size_rule(self, needed: frozenset[Layer]) -> SizeRule:
         outputs = sorted(needed, key=lambda layer: layer.index)
-        body = layers.build_extractor(self.module, self.trace, outputs)
+        body = layers.build_extractor(self.module, self.trace, outputs, scales=self.scales)
         return SizeRule(body, self.input_size, self.channels)
 
     def extractor(
@@ -212,7 +220,7 @@ class Network:
         selected = tuple(
             (name, tuple(sorted(set(channels)))) for name, channels in sorted(units.items())
         )
-        return self._extractors(
+        return self._extractors.get(
             tuple(map(self.layer, names)), redirect_relu, for_gradients, selected
         )
 
@@ -250,7 +258,9 @@ class FeatureExtractor(nn.Module):
         units: Iterable[tuple[str, tuple[int, ...]]] = (),
     ) -> None:
         super().__init__()
-        self.body = layers.build_extractor(network.module, network.trace, outputs, redirect_relu)
+        self.body = layers.build_extractor(
+            network.module, network.trace, outputs, redirect_relu, network.scales
+        )
         self.in_half = for_gradients and _suits_half(network, self.body)
         self.kept_channels: dict[str, tuple[int, ...]] = {}
         if for_gradients and isinstance(self.body, fx.GraphModule):
@@ -315,31 +325,3 @@ def _suits_half(network: Network, body: nn.Module) -> bool:
         return has_fast_bfloat16(network.device)
     positions = {it.node: math.prod(it.size or (1,)) for it in network.layers}
     return suits_bfloat16(body if isinstance(body, fx.GraphModule) else network.module, positions)
-
-
-class Normalisation(torch.autograd.Function):
-    """``(image - mean) / std`` in the device's memory layout, with a gradient in contiguous memory.
-
-    Convolutions are fastest with channels-last images on CPUs and CUDA, but the optimisation of an
-    image (``core.optim.canvases``) is fastest with contiguous gradients. Without a conversion here,
-    the gradient would stay channels-last: each of several later operations on the gradient would
-    take as long as a copy, and the gradient would be copied in the end anyway.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, image: Tensor, shift: Tensor, scale: Tensor, precision: torch.dtype
-    ) -> Tensor:
-        """Return ``image * scale + shift``, ``[N, C, H, W]``."""
-        ctx.save_for_backward(scale)
-        ctx.precision = image.dtype
-        normalised = torch.addcmul(shift, image, scale).to(precision)
-        return normalised.contiguous(memory_format=memory_format(image.device))
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        """Return the gradient with respect to ``image``, contiguous and in the image dtype."""
-        (scale,) = ctx.saved_tensors
-        (gradient,) = gradients
-        contiguous = torch.empty(gradient.shape, dtype=ctx.precision, device=gradient.device)
-        return contiguous.copy_(gradient).mul_(scale), None, None, None

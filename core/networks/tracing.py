@@ -294,7 +294,7 @@ def truncate(
     """
     by_name = {name: node for node, name in traced.names.items()}
     sources = {output: by_name[output.node] for output in outputs}
-    needed = _ancestors(traced.graph, set(sources.values()))
+    needed = ancestors(traced.graph, set(sources.values()))
     graph = fx.Graph()
     copies: dict[fx.Node, fx.Node] = {}
     for node in traced.graph.nodes:
@@ -313,7 +313,7 @@ def truncate(
     return traced.assemble(graph)
 
 
-def _ancestors(graph: fx.Graph, nodes: set[fx.Node]) -> set[fx.Node]:
+def ancestors(graph: fx.Graph, nodes: set[fx.Node]) -> set[fx.Node]:
     """Return some nodes and all nodes that they depend on."""
     needed = set(nodes)
     for node in reversed(graph.nodes):

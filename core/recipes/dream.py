@@ -7,6 +7,7 @@ from typing import ClassVar
 from core.errors import ExplorerError, quoted
 from core.numbers import require, require_number
 from core.recipes.recipe import Recipe, require_fingerprint
+from core.recipes.switched_units import canonical
 
 # Longer side of a dream in pixels. Smaller images are not recognisable, and no screen is larger.
 DREAM_SIZES = (32, 8192)
@@ -55,11 +56,14 @@ class DreamRecipe(Recipe):
             which is ``image``; else empty.
         first: number of the first frame that this recipe renders. ``parts`` splits a film into
             recipes with one frame each, and ``first`` is the number of that frame.
+        switched: units that are multiplied while the network runs, such as ``relu5b:17`` (off) or
+            ``relu5b:17:0.5``; see ``core.recipes.switched_units``.
     """
 
     kind: ClassVar[str] = "dream"
     version: ClassVar[int] = 4
     in_order: ClassVar[bool] = True
+    later: ClassVar[tuple[str, ...]] = ("switched",)
 
     layers: tuple[str, ...] = ()
     shares: tuple[float, ...] = ()
@@ -80,6 +84,7 @@ class DreamRecipe(Recipe):
     turn: float = 0.0
     clip: tuple[str, ...] = ()
     first: int = 0
+    switched: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -100,6 +105,7 @@ class DreamRecipe(Recipe):
                 f"keep_colours is {quoted(self.keep_colours)}; it must be true or false"
             )
         self._check_film()
+        object.__setattr__(self, "switched", canonical(self.switched))
 
     def _check_subject(self) -> None:
         if not 1 <= len(self.layers) <= LAYERS_AT_MOST:

@@ -5,13 +5,21 @@ from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe, parse_object
 from core.recipes.style import StyleRecipe
+from core.recipes.style_film import StyleFilmRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from core.recipes.variations import VariationsRecipe
 
 # The classes of recipes, by their ``kind`` in JSON.
 KINDS: dict[str, type[Recipe]] = {
     it.kind: it
-    for it in (NeuronRecipe, DreamRecipe, StyleRecipe, StyleDepthsRecipe, VariationsRecipe)
+    for it in (
+        NeuronRecipe,
+        DreamRecipe,
+        StyleRecipe,
+        StyleFilmRecipe,
+        StyleDepthsRecipe,
+        VariationsRecipe,
+    )
 }
 
 

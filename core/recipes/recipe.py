@@ -45,6 +45,9 @@ class Recipe:
     # Whether each part starts from the picture of the previous part, so that the parts must be
     # rendered in order.
     in_order: ClassVar[bool] = False
+    # Fields that recipes did not have from the beginning. The JSON leaves them out at their
+    # default, so that earlier recipes keep their keys.
+    later: ClassVar[tuple[str, ...]] = ()
 
     network: str
     weights: str
@@ -99,6 +102,9 @@ class Recipe:
     def to_json(self) -> str:
         """Return the recipe as JSON with sorted keys, equal for equal recipes."""
         content = {"kind": self.kind, "version": self.version, **dataclasses.asdict(self)}
+        for field in dataclasses.fields(self):
+            if field.name in self.later and content[field.name] == field.default:
+                del content[field.name]
         return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
     @classmethod

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from core.errors import ExplorerError, quoted, unknown
 from core.numbers import require, require_number
 from core.recipes.recipe import Recipe, require_fingerprint
+from core.recipes.switched_units import canonical
 
 # Longer side in pixels.
 STYLE_SIZES = (32, 4096)
@@ -67,10 +68,13 @@ class StyleRecipe(Recipe):
             the style images are given the colours of the content image before the transfer.
         pooling: pooling in the network: ``own`` (unchanged), ``average`` or ``max``.
         tile: side in pixels of the tiles into which larger pictures are split, which limits memory.
+        switched: units that are multiplied while the network runs, such as ``relu5b:17`` (off) or
+            ``relu5b:17:0.5``; see ``core.recipes.switched_units``.
     """
 
     kind: ClassVar[str] = "style"
     version: ClassVar[int] = 6
+    later: ClassVar[tuple[str, ...]] = ("switched",)
 
     content: str = ""
     styles: tuple[str, ...] = ()
@@ -95,6 +99,7 @@ class StyleRecipe(Recipe):
     colours: str = "style"
     pooling: str = "own"
     tile: int = 1024
+    switched: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -110,6 +115,7 @@ class StyleRecipe(Recipe):
         require_number("variation", self.variation)
         require_number("style_scale", self.style_scale, STYLE_SCALES)
         require("tile", self.tile, TILE_RANGE)
+        object.__setattr__(self, "switched", canonical(self.switched))
 
     def _check_lists_and_choices(self) -> None:
         lists = ("styles", "style_shares", "masks", "content_layers", "style_layers")

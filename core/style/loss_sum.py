@@ -41,6 +41,10 @@ class LossSum(Objective):
         penalty_layers = frozenset() if penalty is None else penalty.layers
         return cls(layers | penalty_layers, _unused, terms=tuple(terms), penalty=penalty)
 
+    def with_penalty(self, penalty: Objective) -> LossSum:
+        """Return the sum of the same losses and a further penalty of the image."""
+        return LossSum.of(self.terms, penalty if self.penalty is None else self.penalty + penalty)
+
     def __call__(self, activations: Activations) -> Tensor:
         """Return minus the weighted sum of all losses and the penalty, ``[N]``."""
         return self.value_from_sums(self.sums(activations), activations.get(IMAGE))

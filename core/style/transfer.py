@@ -10,7 +10,7 @@ losses alone, the result is a texture; with content losses alone, it is a recons
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,9 +22,11 @@ from core.images import colours
 from core.images.channels import COLOUR, open_image
 from core.images.colours import with_chroma_of
 from core.images.resize import resize_image
+from core.networks.interventions import named_units, switched_network
 from core.networks.network import Network
 from core.networks.variants import style_variant
 from core.optim.ascent import AscentSettings, ascend
+from core.optim.objectives import Objective
 from core.progress import LossHistory, Progress, ShownInNotebooks, downsample_curve
 from core.recipes.style import NEAREST, StyleRecipe
 from core.style import nearest
@@ -64,7 +66,9 @@ class StylePicture(ShownInNotebooks):
     facts: Mapping[str, float | bool | str] = field(default_factory=dict)
 
 
-def plan(network: Network, seed: int = 0, **settings: Any) -> StyleRecipe:
+def plan(
+    network: Network, seed: int = 0, kind: type[StyleRecipe] = StyleRecipe, **settings: Any
+) -> StyleRecipe:
     """Return the recipe of a style transfer, a texture or a reconstruction.
 
     For settings that are missing or None, the defaults of network and loss are used. For a
@@ -73,7 +77,8 @@ def plan(network: Network, seed: int = 0, **settings: Any) -> StyleRecipe:
     Args:
         network: the loaded network.
         seed: seed of all random numbers.
-        settings: fields of ``StyleRecipe``.
+        kind: the class of the recipe.
+        settings: its fields.
 
     Raises:
         UnknownName: there is no such layer.
@@ -88,10 +93,12 @@ def plan(network: Network, seed: int = 0, **settings: Any) -> StyleRecipe:
     for name in ("content_layers", "style_layers"):
         names = [network.layer(it).name for it in chosen[name]]
         chosen[name] = tuple(dict.fromkeys(names))
+    if switched := chosen.get("switched"):
+        chosen["switched"] = named_units(network, switched)
     if chosen["content_layers"] and not chosen["style_layers"]:
         layers = [network.layer(it) for it in chosen["content_layers"]]
         chosen.setdefault("variation", variation_weight(layers))
-    recipe = StyleRecipe(network=network.name, weights=network.fingerprint, seed=seed, **chosen)
+    recipe = kind(network=network.name, weights=network.fingerprint, seed=seed, **chosen)
     check(network, recipe)
     return recipe
 
@@ -106,6 +113,17 @@ def check(network: Network, recipe: StyleRecipe) -> None:
     for name in (*recipe.content_layers, *recipe.style_layers):
         if network.layer(name).size is None:
             raise ExplorerError(f"layer {name} of {network.name} has no places; choose another")
+    switched_network(network, recipe.switched)
+
+
+def prepared_network(network: Network, recipe: StyleRecipe) -> Network:
+    """Return the network with which a recipe is painted: its pooling, and units switched off.
+
+    Raises:
+        ExplorerError: as for ``check``.
+    """
+    check(network, recipe)
+    return switched_network(style_variant(network, recipe.pooling), recipe.switched)
 
 
 def render(
@@ -123,11 +141,30 @@ def render(
     Raises:
         ExplorerError: the recipe is for other weights, or an input is missing.
     """
-    check(network, recipe)
-    network = style_variant(network, recipe.pooling)
+    network = prepared_network(network, recipe)
     opened = open_inputs(recipe, inputs, network.device, network.channels)
     norms = gradient_norms(network, recipe, opened)
-    sizes = plan_scales(recipe, opened.size)
+    yield from paint(network, recipe, opened, norms, plan_scales(recipe, opened.size))
+
+
+def paint(
+    network: Network,
+    recipe: StyleRecipe,
+    opened: StyleInputs,
+    norms: Mapping[str, float],
+    sizes: Sequence[tuple[int, int]],
+    extra: Callable[[tuple[int, int]], Objective] | None = None,
+) -> Iterator[Progress]:
+    """Optimise an image at growing sizes; yield as ``render`` does.
+
+    Args:
+        network: the network, with the pooling of the recipe.
+        recipe: what to render.
+        opened: its opened images.
+        norms: the gradient norm of each loss.
+        sizes: (height, width) of all sizes, the smallest first.
+        extra: returns a further penalty of the image at a size; None for none.
+    """
     total = recipe.steps * sum(height * width for height, width in sizes)
     image = initial_image(recipe, opened, sizes[0])
     adam_state: AdamState | None = None
@@ -138,6 +175,8 @@ def render(
         image = upscale(image, initial_image(recipe, opened, size), recipe)
         current = image if number else None
         losses = build_losses(network, recipe, opened, size, norms, current)
+        if extra is not None:
+            losses = losses.with_penalty(extra(size))
         canvas = _canvas(recipe, opened, image, adam_state)
         settings = _settings(network, recipe, size, steps)
         for _ in ascend(network, losses, canvas, settings, PADDING, generator):

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from core.errors import ExplorerError, named
 from explorer.cli import (  # noqa: F401  (each adds its commands to `cli`)
+    ablate,
     atlas,
     dream_depths,
     dreams,
@@ -33,6 +34,7 @@ from explorer.cli import (  # noqa: F401  (each adds its commands to `cli`)
     serve,
     style,
     style_depths,
+    style_film,
     weights,
 )
 from explorer.cli.command_io import printing_warnings

@@ -12,7 +12,7 @@ from core.numbers import read_decimal
 from core.recipes.dream import FRAMES_RANGE, DreamRecipe
 from explorer.cli import options
 from explorer.cli import vary as variations
-from explorer.cli.command_io import print_note
+from explorer.cli.command_io import print_note, split_names
 from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import argument, cli, option
 from explorer.cli.vary import Vary
@@ -41,6 +41,7 @@ Guide = Annotated[str | None, option(DREAM, "guide")]
 Mask = Annotated[str | None, option(DREAM, "mask")]
 KeepColours = Annotated[bool, option(DREAM, "keep_colours", "--keep-colours")]
 Size = Annotated[int, option(DREAM, "size")]
+Off = Annotated[str, option(DREAM, "switched", "--off")]
 
 
 @cli.command()
@@ -57,6 +58,7 @@ def dream(
     guide: Guide = None,
     mask: Mask = None,
     keep_colours: KeepColours = False,
+    off: Off = "",
     size: Size = DreamRecipe.size,
     seed: options.Seed = DreamRecipe.seed,
     vary: Vary = None,
@@ -70,6 +72,7 @@ def dream(
     check_output(out)
     session = NetworkSession(network, weights, device)
     settings |= _store_images(session, image=image, guide=guide, mask=mask)
+    settings["switched"] = split_names(off)
     recipe = _plan(session, layer, units, settings)
     if vary:
         variations.make(session, variations.plan(recipe, vary), out, fresh, as_json)
@@ -96,6 +99,7 @@ def dream_zoom(
     steps: Steps = 4,
     strength: Strength = DreamRecipe.strength,
     keep_colours: KeepColours = False,
+    off: Off = "",
     size: Size = 256,
     seed: options.Seed = DreamRecipe.seed,
     weights: options.WeightsFile = None,
@@ -108,8 +112,9 @@ def dream_zoom(
     check_output(out, FILMS)
     session = NetworkSession(network, weights, device)
     settings |= _store_images(session, image=image)
+    settings["switched"] = split_names(off)
     recipe, pictures = _dream(session, layer, units, fresh, settings)
-    _write_film(out, pictures, rate)
+    write_film(out, pictures, rate)
     _report(session, recipe, pictures, out, as_json)
 
 
@@ -133,6 +138,7 @@ def dream_film(
     guide: Guide = None,
     mask: Mask = None,
     keep_colours: KeepColours = False,
+    off: Off = "",
     size: Size = 320,
     seed: options.Seed = DreamRecipe.seed,
     weights: options.WeightsFile = None,
@@ -141,22 +147,19 @@ def dream_film(
     as_json: options.AsJson = False,
 ) -> None:
     """Dream over a film, picture by picture; what was dreamt moves along with its things."""
-    from core.images import image_io
     from explorer import video_io
 
     settings = recipe_settings(DREAM, locals())
     check_output(out, FILMS)
-    images, clip_rate = video_io.read_frames(clip, frames)
     # A film has many frames, so they are stored at the size of the dream.
-    resized = [image_io.resize_longer_side(it, size) for it in images]
-    if not resized:
-        raise ExplorerError(f"there is no picture in {named(clip)}")
+    resized, clip_rate = video_io.read_clip(clip, frames, size)
     session = NetworkSession(network, weights, device)
     first, *others = [session.store_image(it) for it in resized]
     settings |= {"image": first, "clip": tuple(others), "frames": len(resized)}
     settings |= _store_images(session, guide=guide, mask=mask)
+    settings["switched"] = split_names(off)
     recipe, pictures = _dream(session, layer, units, fresh, settings)
-    _write_film(out, pictures, rate or min(60, max(1, round(clip_rate))))
+    write_film(out, pictures, rate or video_io.whole_rate(clip_rate))
     _report(session, recipe, pictures, out, as_json)
 
 
@@ -201,7 +204,14 @@ def _plan(session: NetworkSession, layer: str, units: str, settings: dict[str, A
     )
 
 
-def _write_film(out: Path, pictures: "list[StoredPicture]", rate: int) -> None:
+def write_film(out: Path, pictures: "list[StoredPicture]", rate: int) -> None:
+    """Write pictures as a film whose format is that of the file's ending.
+
+    Args:
+        out: the file, which ends in one of ``FILMS``.
+        pictures: the frames in their order.
+        rate: frames per second.
+    """
     from explorer import video_io
 
     write_file(out, video_io.encode_video([it.image for it in pictures], out.suffix.lower(), rate))

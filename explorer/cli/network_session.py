@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from core.networks.network import Network
     from core.recipes.recipe import Recipe
+    from explorer.rendering.film_inputs import Film
     from explorer.store.results import StoredPicture
 
 
@@ -89,6 +90,22 @@ class NetworkSession:
         fingerprint = image_io.fingerprint(picture)
         self.store.put_input(fingerprint, image_io.encode_png(picture), title)
         return fingerprint
+
+    def store_film(self, pictures: Sequence["Image"], rate: float, title: str) -> "Film":
+        """Store the frames of a film, and the picture that stands for it on pages.
+
+        Args:
+            pictures: the frames, upright RGB images.
+            rate: frames per second.
+            title: what the gallery calls it.
+        """
+        from explorer.rendering import film_inputs
+
+        def put(inputs: Sequence[tuple[str, bytes, str]]) -> None:
+            for stored in inputs:
+                self.store.put_input(*stored)
+
+        return film_inputs.store_film(pictures, rate, put, title)
 
     def store_named(self, kind: str, name: str | None) -> str:
         """Open an input image of a recipe, store the image, and return its fingerprint.

@@ -11,7 +11,7 @@ from core.numbers import read_decimals
 from core.recipes.style import SHARE_RANGE, StyleRecipe
 from explorer.cli import options
 from explorer.cli import vary as variations
-from explorer.cli.command_io import print_note, print_table
+from explorer.cli.command_io import print_note, print_table, split_names
 from explorer.cli.dreams import parse_layers
 from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import argument, cli, option
@@ -30,6 +30,7 @@ Method = Annotated[str | None, option(STYLE, "method")]
 Rate = Annotated[float | None, option(STYLE, "rate")]
 Variation = Annotated[float | None, option(STYLE, "variation")]
 Pooling = Annotated[str | None, option(STYLE, "pooling")]
+Off = Annotated[str, option(STYLE, "switched", "--off")]
 StyleScale = Annotated[float, option(STYLE, "style_scale")]
 
 
@@ -61,6 +62,7 @@ def style(
     pooling: Pooling = None,
     method: Method = None,
     rate: Rate = None,
+    off: Off = "",
     seed: options.Seed = StyleRecipe.seed,
     vary: Vary = None,
     weights: options.WeightsFile = None,
@@ -72,10 +74,11 @@ def style(
     settings = recipe_settings(STYLE, locals())
     check_output(out)
     settings |= {
-        **_layers("content", content_layers),
-        **_layers("style", style_layers),
+        **named_layers("content", content_layers),
+        **named_layers("style", style_layers),
         "colours": colours or ("light" if keep_colours else None),
         "init": "picture" if start is not None else init,
+        "switched": split_names(off),
         "style_shares": read_decimals("one of the shares", shares, SHARE_RANGE) if shares else (),
     }
     session = NetworkSession(network, weights, device)
@@ -117,7 +120,7 @@ def texture(
     """Make a texture: the style of a picture alone, from noise."""
     settings = recipe_settings(STYLE, locals())
     check_output(out)
-    settings |= {**_layers("style", layers), "init": "noise"}
+    settings |= {**named_layers("style", layers), "init": "noise"}
     session = NetworkSession(network, weights, device)
     settings["styles"] = session.store_all(STYLE, [style])
     _paint(session, settings, out, fresh, as_json)
@@ -144,13 +147,13 @@ def reconstruct(
     """Make a picture again from noise, from nothing but the activations of one layer."""
     settings = recipe_settings(STYLE, locals())
     check_output(out)
-    settings |= {**_layers("content", layer), "init": "noise"}
+    settings |= {**named_layers("content", layer), "init": "noise"}
     session = NetworkSession(network, weights, device)
     settings["content"] = session.store_named(STYLE, content)
     _paint(session, settings, out, fresh, as_json)
 
 
-def _layers(term: str, text: str | None) -> dict[str, Any]:
+def named_layers(term: str, text: str | None) -> dict[str, Any]:
     """Return layers and their weights as settings of a recipe; ``{}`` if there is no text.
 
     Args:

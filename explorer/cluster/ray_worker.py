@@ -30,6 +30,7 @@ from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
+from core.recipes.style_film import StyleFilmRecipe
 from explorer.cluster.ray_supervisor import Allocation, allocate
 from explorer.jobs import worker, worker_locks
 from explorer.jobs.claims import Claims
@@ -41,7 +42,7 @@ from explorer.rendering.update import Update
 from explorer.store.results import Store
 
 # The kinds of recipes that run faster on a GPU; others get processors only.
-ON_GPU = frozenset({NeuronRecipe.kind, DreamRecipe.kind, StyleRecipe.kind})
+ON_GPU = frozenset({NeuronRecipe.kind, DreamRecipe.kind, StyleRecipe.kind, StyleFilmRecipe.kind})
 # The code that is sent to the machines of a cluster, without the shipped pictures.
 PACKAGES = [str(ROOT / "core"), str(ROOT / "explorer")]
 NOT_SENT = ["__pycache__/", "*.sqlite3", "previews/"]

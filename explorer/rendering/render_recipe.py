@@ -29,9 +29,10 @@ from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
+from core.recipes.style_film import StyleFilmRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from core.recipes.variations import VariationsRecipe
-from core.style import transfer
+from core.style import film, transfer
 from core.style.transfer import StylePicture
 from explorer.rendering import png_metadata
 from explorer.rendering.png_metadata import PART_CHUNK, RECIPE_CHUNK, SOFTWARE_CHUNK
@@ -65,6 +66,7 @@ RENDERERS: dict[str, Renderer] = {
     NeuronRecipe.kind: render_neurons.render,
     DreamRecipe.kind: render_dreams.render,
     StyleRecipe.kind: transfer.render,
+    StyleFilmRecipe.kind: film.render,
     StyleDepthsRecipe.kind: _render_parts,
     VariationsRecipe.kind: _render_parts,
 }

@@ -67,7 +67,7 @@ def layer_report(
     for unit, picture in sorted(pictures.items()):
         name = unit_labels.unit_name(network, layer, unit)
         silent, activation = picture.silent, float(picture.facts["activation"])
-        figures.append(_figure(_small_png_url(picture.image), f"{unit} {name}".strip(), silent))
+        figures.append(figure(_small_png_url(picture.image), f"{unit} {name}".strip(), silent))
         label = unit_labels.clear_label(network, layer.name, unit)
         overlap = "" if label is None else f"{label.iou:.2f}"
         rows.append((str(unit), name, overlap, "no response" if silent else f"{activation:.4g}"))
@@ -75,13 +75,13 @@ def layer_report(
     body = [
         f'<div class="grid">{"".join(figures)}</div>',
         "<h2>Numbers</h2>",
-        _table(("neuron", "stands for", "IoU", "activation"), rows),
+        table(("neuron", "stands for", "IoU", "activation"), rows),
     ]
     numbers = [_numbers(unit, picture) for unit, picture in sorted(pictures.items())]
     note = (
         f"{layer_summary.describe_layer(layer)}. Each picture is what one neuron wants to see most."
     )
-    return _page(title, note, layer, body, recipe, numbers)
+    return _recipe_page(title, note, layer, body, recipe, numbers)
 
 
 def neuron_report(
@@ -114,8 +114,8 @@ def neuron_report(
     if label is not None:
         rows.append(("Picks out", f"{label.concept} ({label.kind}), IoU {label.iou:.2f}"))
     rows += [(key.capitalize(), str(_round(it))) for key, it in picture.facts.items()]
-    large = _figure(_png_url(picture.image), "what it wants to see", picture.silent)
-    body = [f'<div class="large">{large}</div>', _table(("", ""), rows)]
+    large = figure(_png_url(picture.image), "what it wants to see", picture.silent)
+    body = [f'<div class="large">{large}</div>', table(("", ""), rows)]
     numbers = [_numbers(unit, picture)]
     if index is not None and layer.name in [it.name for it in index.plan.layers]:
         sheet = base64.b64decode(crop_images.crop_sheet(index, layer.name, unit).partition(",")[2])
@@ -124,15 +124,15 @@ def neuron_report(
         examples = [(hit.picture, f"{hit.value:.4g}") for hit in shown]
         body += [
             f"<h2>What excites it most in {escape(indexes.describe_index(index))}</h2>",
-            f'<div class="large">{_figure(_png_url(sheet), "cut to what it saw", False)}</div>',
-            _table(("picture", "activation"), examples),
+            f'<div class="large">{figure(_png_url(sheet), "cut to what it saw", False)}</div>',
+            table(("picture", "activation"), examples),
         ]
         numbers += [{"picture": hit.picture, "activation": hit.value} for hit in hits]
     note = "A picture that began as noise, and was changed until the neuron answered strongly."
-    return _page(title, note, layer, body, recipe, numbers)
+    return _recipe_page(title, note, layer, body, recipe, numbers)
 
 
-def _page(
+def _recipe_page(
     title: str,
     note: str,
     layer: Layer,
@@ -140,9 +140,35 @@ def _page(
     recipe: Recipe,
     numbers: Sequence[Mapping[str, object]],
 ) -> str:
+    settings = f"<h2>Recipe</h2><pre>{escape(_recipe_lines(recipe))}</pre>"
+    return html_page(
+        title, note, layer, [*body, code(python_script.python_script(recipe)), settings], numbers
+    )
+
+
+def code(script: str) -> str:
+    """Return HTML of a Python script that makes the same."""
+    return f"<h2>The same in Python</h2><pre>{escape(script)}</pre>"
+
+
+def html_page(
+    title: str,
+    note: str,
+    layer: Layer,
+    body: Sequence[str],
+    numbers: Sequence[Mapping[str, object]],
+) -> str:
+    """Return a whole report as HTML.
+
+    Args:
+        title: the title.
+        note: a sentence beneath it.
+        layer: the layer whose colour the title has.
+        body: the sections, as HTML.
+        numbers: the numbers, which the file has as JSON too.
+    """
     made = datetime.now(timezone.utc).isoformat(timespec="minutes")
     dot = f'<i style="background:{depth_colours.depth_colour(layer.depth)}"></i>'
-    code = escape(python_script.python_script(recipe))
     # The text "</" could end the script element.
     data = json.dumps(list(numbers), indent=1).replace("</", "<\\/")
     return (
@@ -150,8 +176,6 @@ def _page(
         '<meta name="viewport" content="width=device-width">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>"
         f'<h1>{dot}{escape(title)}</h1><p class="note">{escape(note)}</p>{"".join(body)}'
-        f"<h2>The same in Python</h2><pre>{code}</pre>"
-        f"<h2>Recipe</h2><pre>{escape(_recipe_lines(recipe))}</pre>"
         f'<script type="application/json" id="numbers">{data}</script>'
         f"<footer>Neuron explorer, {made}</footer></body></html>\n"
     )
@@ -162,13 +186,15 @@ def _recipe_lines(recipe: Recipe) -> str:
     return "\n".join(f"{name}: {json.dumps(value)}" for name, value in content.items())
 
 
-def _figure(url: str, caption: str, silent: bool) -> str:
+def figure(url: str, caption: str, silent: bool) -> str:
+    """Return HTML of a picture with its caption; pale if its neuron is silent."""
     kind = ' class="silent"' if silent else ""
     alt = escape(caption)
     return f'<figure{kind}><img src="{url}" alt="{alt}"><figcaption>{alt}</figcaption></figure>'
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return HTML of a table; without a head if all its texts are empty."""
     top = "".join(f"<th>{escape(it)}</th>" for it in head) if any(head) else ""
     lines = ("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><tr>{top}</tr>{''.join(lines)}</table>"
@@ -184,14 +210,15 @@ def _round(value: float | bool | str) -> float | bool | str:
 
 def _small_png_url(image: bytes) -> str:
     picture = Image.open(io.BytesIO(image)).convert("RGB")
-    return _encode_png_url(picture.resize((PIXELS, PIXELS), Image.Resampling.LANCZOS))
+    return encode_png_url(picture.resize((PIXELS, PIXELS), Image.Resampling.LANCZOS))
 
 
 def _png_url(image: bytes) -> str:
-    return _encode_png_url(Image.open(io.BytesIO(image)).convert("RGBA"))
+    return encode_png_url(Image.open(io.BytesIO(image)).convert("RGBA"))
 
 
-def _encode_png_url(picture: Image.Image) -> str:
+def encode_png_url(picture: Image.Image) -> str:
+    """Return a picture as the ``data:`` URL of a PNG."""
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True)
     return thumbnails.data_url(buffer.getvalue(), "png")

@@ -16,6 +16,7 @@ from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
+from core.recipes.style_film import StyleFilmRecipe
 from core.recipes.style_grid import CONTENT, StyleDepthsRecipe
 from core.recipes.variations import VariationsRecipe
 
@@ -43,6 +44,9 @@ def python_script(recipe: Recipe, part: int | None = None) -> str:
         module, plan = "neurons", _neuron_arguments(recipe)
     elif isinstance(recipe, DreamRecipe):
         module, plan = "dreams", _dream_arguments(recipe)
+    elif isinstance(recipe, StyleFilmRecipe):
+        module = "film"
+        plan = ["network", *_setting_arguments(recipe, StyleFilmRecipe, (), ("pooling",))]
     elif isinstance(recipe, StyleRecipe):
         module, plan = "style", _style_arguments(recipe)
     elif isinstance(recipe, StyleDepthsRecipe):
@@ -54,11 +58,12 @@ def python_script(recipe: Recipe, part: int | None = None) -> str:
     grid = isinstance(recipe, StyleDepthsRecipe)
     others = {"figures"} if grid and part is None else set()
     others |= {"paintings"} & set(re.findall(r"\w+", sources))
-    names = sorted({"images", "networks", module, *others})
+    names = sorted({"images", "networks", module, *others} - {"film"})
     own_weights = ":" in recipe.network
     lines = ["from pathlib import Path", ""] if own_weights else []
     lines.append(f"from core import {', '.join(names)}")
     lines += ["from core.datasets import samples"] if "samples." in sources else []
+    lines += ["from core.style import film"] if module == "film" else []
     lines += ["", _load_line(recipe)]
     lines += [f"{name} = {source}" for name, source in inputs.items()]
     if inputs:

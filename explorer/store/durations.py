@@ -9,6 +9,7 @@ from core.recipes import kinds
 from core.recipes.dream import DreamRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
+from core.recipes.style_film import LATER_SIZES, StyleFilmRecipe
 from explorer.store.results import Store
 
 # Number of the latest results of a network that are looked at, and of those that are most alike.
@@ -83,6 +84,8 @@ def work_of(recipe: Recipe) -> float | None:
     elif isinstance(recipe, StyleRecipe):
         smaller = math.log(max(recipe.size / recipe.smallest, 1.0), recipe.scale)
         sides = [recipe.size / recipe.scale**it for it in range(1 + round(smaller))]
+        if isinstance(recipe, StyleFilmRecipe) and recipe.first:
+            return recipe.frame_steps * sum(side**2 for side in sides[:LATER_SIZES])
     else:
         return None
     return recipe.steps * sum(side**2 for side in sides)

@@ -21,11 +21,11 @@ PUT_UPLOAD = f"""
 INSERT INTO inputs (fingerprint, image, title, sent) VALUES (?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET sent = CASE WHEN sent IS NULL THEN NULL ELSE excluded.sent END, {TITLE}
 """
-# Selects the uploaded pictures that no result or job uses, the latest first; the picture with the
-# given fingerprint is left out.
+# Selects the uploaded pictures that no result or job uses, the latest first; the pictures with the
+# given fingerprints are left out.
 UNUSED = """
 SELECT fingerprint, length(image) FROM inputs
-WHERE sent IS NOT NULL AND fingerprint != ?
+WHERE sent IS NOT NULL AND fingerprint NOT IN (SELECT value FROM json_each(?))
 AND NOT EXISTS (SELECT 1 FROM results WHERE instr(recipe, fingerprint))
 AND NOT EXISTS (SELECT 1 FROM jobs WHERE instr(recipe, fingerprint))
 ORDER BY sent DESC
@@ -57,21 +57,31 @@ class InputStore(Database):
             self._keep_unsaved(fingerprint, image)
 
     def put_upload(self, fingerprint: str, image: bytes, title: str = "") -> None:
-        """Store a picture that a visitor uploaded, as ``put_input`` does, and delete old uploads.
+        """Store a picture that a visitor uploaded, as ``put_uploads`` does."""
+        self.put_uploads([(fingerprint, image, title)])
+
+    def put_uploads(self, uploads: Sequence[tuple[str, bytes, str]]) -> None:
+        """Store pictures that a visitor uploaded, and delete old uploads.
 
         Of the other uploads that no result or job uses, the latest are kept, up to
         ``UNUSED_BYTES`` in total, so that uploads do not fill the disk.
+
+        Args:
+            uploads: fingerprint, PNG and title of each, as for ``put_input``.
         """
         try:
             with self.transaction() as connection:
-                connection.execute(PUT_UPLOAD, (fingerprint, image, title, time.time()))
+                for fingerprint, image, title in uploads:
+                    connection.execute(PUT_UPLOAD, (fingerprint, image, title, time.time()))
+                new = json.dumps([it[0] for it in uploads])
                 kept_bytes = 0
-                for unused, size in connection.execute(UNUSED, (fingerprint,)).fetchall():
+                for unused, size in connection.execute(UNUSED, (new,)).fetchall():
                     kept_bytes += size
                     if kept_bytes > UNUSED_BYTES:
                         connection.execute("DELETE FROM inputs WHERE fingerprint = ?", (unused,))
         except NothingSaved:
-            self._keep_unsaved(fingerprint, image)
+            for fingerprint, image, _ in uploads:
+                self._keep_unsaved(fingerprint, image)
 
     def _keep_unsaved(self, fingerprint: str, image: bytes) -> None:
         self._unsaved[fingerprint] = image

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 
-from explorer.recipe_fields import DREAM, FIELDS, STYLE, VARIATIONS, RecipeField
+from explorer.recipe_fields import DREAM, FIELDS, STYLE, SWITCHED, VARIATIONS, RecipeField
 from explorer.text import recipe_summary
 
 # The settings that come first, in this order. The others follow in the order of the recipe's JSON.
@@ -70,7 +70,9 @@ def setting_rows(kind: str, settings: Mapping[str, Any]) -> dict[str, str]:
 def _value(field: RecipeField, value: Any) -> str:
     if field.unit:
         return f"{value} {field.unit}"
-    if isinstance(value, list):
+    if field.name == SWITCHED.name:
+        value = ", ".join(recipe_summary.describe_switched(value))
+    elif isinstance(value, list):
         value = recipe_summary.spans(value) if all(isinstance(it, int) for it in value) else value
     text = str(value)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

@@ -40,6 +40,11 @@ def probability(share: float) -> str:
     return percent(share, 1)
 
 
+def signed(value: float) -> str:
+    """Return a number with its sign, such as ``+0.25``; the minus is as long as the plus."""
+    return f"{value:+.3g}".replace("-", "\N{MINUS SIGN}")
+
+
 def standing(percentile: float) -> str:
     """Return how few images have a higher activation, as text: ``top 0.3%`` for 99.7.
 

@@ -8,7 +8,9 @@ from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import LAYER_OBJECTIVES, NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
+from core.recipes.style_film import StyleFilmRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
+from core.recipes.switched_units import OFF, read_switched
 from core.recipes.variations import VariationsRecipe
 from explorer.recipe_fields import FIELDS
 
@@ -78,12 +80,15 @@ def _dreamt(recipe: DreamRecipe) -> list[str]:
     if recipe.clip:
         words.append("over a clip")
     words += [word for word in ("guide", "mask") if getattr(recipe, word)]
-    return words + _changed(recipe)
+    return words + _changed(recipe) + describe_switched(recipe.switched)
 
 
 def _styled(recipe: StyleRecipe) -> list[str]:
     """Return words for the layers of style and content, and for non-default settings."""
     words = []
+    if isinstance(recipe, StyleFilmRecipe):
+        one = f"frame {recipe.first} of a film"
+        words.append(one if recipe.frames == 1 else f"film of {recipe.frames} frames")
     if recipe.styles:
         noun = "style" if recipe.content else "texture"
         words.append(f"{noun} of {_run(recipe.style_layers)}")
@@ -91,7 +96,26 @@ def _styled(recipe: StyleRecipe) -> list[str]:
         words.append(f"content of {_run(recipe.content_layers)}")
     if recipe.loss != "gram":
         words.append(recipe.loss)
-    return words + _changed(recipe)
+    return words + _changed(recipe) + describe_switched(recipe.switched)
+
+
+def describe_switched(switched: Sequence[str]) -> list[str]:
+    """Return words for the units that a recipe switches: ``without neurons 3, 17 of relu5b``.
+
+    Args:
+        switched: the units, as in a recipe.
+    """
+    groups: dict[tuple[str, float], list[int]] = {}
+    for it in read_switched(switched):
+        groups.setdefault((it.layer, it.factor), []).append(it.unit)
+    words = []
+    for (layer, factor), units in groups.items():
+        noun = "neuron" if len(units) == 1 else "neurons"
+        who = f"{noun} {spans(units)} of {layer}"
+        words.append(
+            f"without {who}" if factor == OFF else f"{who} \N{MULTIPLICATION SIGN} {factor:g}"
+        )
+    return words
 
 
 def _run(layers: Sequence[str]) -> str:

@@ -28,9 +28,11 @@ from core.images import image_io
 from core.paintings import PAINTINGS
 from explorer import paths, thumbnails
 from explorer.library import disk_quota
+from explorer.rendering import film_inputs
+from explorer.rendering.film_inputs import Film
 from explorer.rendering.recipe_inputs import LONGEST_UPLOAD
 from explorer.text import formatting
-from explorer.ui import link_problems, picture_upload, server_state, urls
+from explorer.ui import film_upload, link_problems, picture_upload, server_state, urls
 from explorer.ui.components.tiles import PictureTile, tile_grid
 
 TILE_PIXELS = 128
@@ -58,12 +60,15 @@ class PickedImage:
     Attributes:
         name: name of the image in the URL.
         title: title that visitors read.
-        picture: the image, upright and RGB; pages share the object, so it must not be changed.
+        picture: the image, upright and RGB; pages share the object, so it must not be changed. Of
+            a film it is the first frame.
+        film: the film that the image stands for; None for a picture.
     """
 
     name: str
     title: str
     picture: Image.Image = field(compare=False, repr=False)
+    film: Film | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -82,6 +87,7 @@ def pick_image(
     problems: list[str],
     label: str = PICTURE,
     among: Mapping[str, str] = PHOTOGRAPHS,
+    films: bool = False,
 ) -> PickedImage:
     """Show images to choose from, and return the one that the URL names.
 
@@ -91,9 +97,10 @@ def pick_image(
         problems: a sentence is appended if the image that the URL names does not exist.
         label: what the image is for, such as ``Content``; for screen readers.
         among: the samples to choose from: titles by name.
+        films: whether an uploaded film is taken as one, and not its first frame alone.
     """
     picked = picked_image(name, default, problems)
-    _show_choice(name, picked, label, among, optional=False)
+    _show_choice(name, picked, label, among, optional=False, films=films)
     return picked
 
 
@@ -157,7 +164,8 @@ def _opened(folder: Path, name: str) -> PickedImage:
     if stored is None:
         raise unknown("picture", name, TITLES)
     title = server_state.store().input_titles([name]).get(name, OWN)
-    return PickedImage(name, title, image_io.open_picture(stored))
+    film = film_inputs.read_film(stored)
+    return PickedImage(name, title, image_io.open_picture(stored), film)
 
 
 def small_url(picture: PickedImage, pixels: int) -> str:
@@ -190,9 +198,9 @@ def accept_upload(content: bytes, file_name: str = "") -> PickedImage:
         BadPicture: the file is no image, damaged or too large.
         DiskFull: there is no room for it.
     """
-    if len(content) > picture_upload.LARGEST_FILE * 2**20:
-        raise BadPicture(f"it has more than {picture_upload.LARGEST_FILE} MB")
-    disk_quota.make_room(server_state.store(), len(content), server_state.visitor())
+    _check_room(content)
+    if film_upload.is_video(content):
+        raise BadPicture("it is a film; the Style page paints films, as its content")
     return store_image(image_io.open_picture(content), formatting.picture_title(file_name) or OWN)
 
 
@@ -205,8 +213,35 @@ def store_image(opened: Image.Image, title: str = OWN) -> PickedImage:
     return find_image(own.name)
 
 
-def accept_uploads(files: Sequence[UploadedFile]) -> tuple[list[PickedImage], list[str]]:
+def accept_film(content: bytes, file_name: str) -> PickedImage:
+    """Read an uploaded film, and store its first frames and the picture that stands for it.
+
+    Args, Raises: as for ``accept_upload``.
+    """
+    _check_room(content)
+    pictures, rate = film_upload.read(content, file_name)
+    title = formatting.picture_title(file_name) or OWN
+    if len(pictures) == 1:
+        return store_image(pictures[0], title)
+    film = film_inputs.store_film(pictures, rate, server_state.store().put_uploads, title)
+    return find_image(film.name)
+
+
+def _check_room(content: bytes) -> None:
+    """Check that an uploaded file is not too large, and that there is room for it."""
+    if len(content) > picture_upload.LARGEST_FILE * 2**20:
+        raise BadPicture(f"it has more than {picture_upload.LARGEST_FILE} MB")
+    disk_quota.make_room(server_state.store(), len(content), server_state.visitor())
+
+
+def accept_uploads(
+    files: Sequence[UploadedFile], films: bool = False
+) -> tuple[list[PickedImage], list[str]]:
     """Accept the first ``AT_ONCE`` of some uploaded files, and remember them as the visitor's own.
+
+    Args:
+        files: the files.
+        films: whether films are taken as films, and not their first frames alone.
 
     Returns:
         The images, and a sentence on each file that cannot be used.
@@ -214,7 +249,9 @@ def accept_uploads(files: Sequence[UploadedFile]) -> tuple[list[PickedImage], li
     images, problems = [], []
     for file in files[: picture_upload.AT_ONCE]:
         try:
-            images.append(accept_upload(file.getvalue(), file.name))
+            content = file.getvalue()
+            whole = films and film_upload.is_film(content)
+            images.append((accept_film if whole else accept_upload)(content, file.name))
         except ExplorerError as error:
             which = "This picture" if len(files) == 1 else named(file.name)
             problems.append(f"{which} cannot be used: {error}")
@@ -232,7 +269,12 @@ def own_names() -> list[str]:
 
 
 def _show_choice(
-    name: str, picked: PickedImage | None, label: str, among: Mapping[str, str], optional: bool
+    name: str,
+    picked: PickedImage | None,
+    label: str,
+    among: Mapping[str, str],
+    optional: bool,
+    films: bool = False,
 ) -> None:
     """Show the samples and the visitor's own pictures, their upload, and "Use none" if optional."""
     picked_name = "" if picked is None else picked.name
@@ -258,15 +300,15 @@ def _show_choice(
     if not optional:
         sent += picture_upload.drop_zone(name, DROPPED if label == PICTURE else label)
     if sent:
-        _take(name, sent)
+        _take(name, sent, films)
     picture_upload.show_problems(name)
     if clicked:
         st.rerun()
 
 
-def _take(name: str, files: Sequence[UploadedFile]) -> None:
+def _take(name: str, files: Sequence[UploadedFile], films: bool) -> None:
     """Choose the first of some uploaded files, keep the others to choose from, and rerun."""
-    images, problems = accept_uploads(files)
+    images, problems = accept_uploads(files, films)
     if images:
         urls.update_query(**{name: images[0].name})
     if len(images) > 1:

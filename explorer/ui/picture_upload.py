@@ -14,7 +14,7 @@ from explorer.text import formatting
 LARGEST_FILE = 20
 # Number of images that are taken at once; of more, the first ones.
 AT_ONCE = 12
-KINDS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
+KINDS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "mp4")
 # Beginning of the keys of the invisible fields, by which ``drop.js`` finds them, and the name of
 # the field of pages that have no choice of a picture.
 DROPPED, ANYWHERE = "drop-", "anywhere"

@@ -16,6 +16,7 @@ from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe, parse_object
 from core.recipes.style import StyleRecipe
+from core.recipes.style_film import StyleFilmRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from core.recipes.variations import VariationsRecipe
 from explorer.rendering import png_metadata, recipe_inputs
@@ -27,6 +28,7 @@ from explorer.ui.components import drop_target
 STARTING = {
     DreamRecipe.kind: "Dream",
     StyleRecipe.kind: "Style",
+    StyleFilmRecipe.kind: "Style",
     StyleDepthsRecipe.kind: "Styles by layer",
 }
 # Errors are shortened to this many characters: they quote recipes, which may have long texts.

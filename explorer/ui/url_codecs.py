@@ -6,6 +6,7 @@ only inside the functions that need it, because some pages are shown before it i
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ExplorerError, quoted, unknown
@@ -14,6 +15,7 @@ from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
+from core.recipes.style_film import StyleFilmRecipe
 from core.recipes.style_grid import MATRIX, StyleDepthsRecipe
 from core.recipes.variations import VariationsRecipe
 from explorer.recipe_fields import (
@@ -23,6 +25,7 @@ from explorer.recipe_fields import (
     page_default,
     query_fields,
 )
+from explorer.rendering import film_inputs
 from explorer.ui import urls, variation_codec
 
 if TYPE_CHECKING:
@@ -45,6 +48,8 @@ def link_to(recipe: Recipe, part: int | None = None) -> tuple[str, dict[str, str
     """
     if isinstance(recipe, DreamRecipe):
         return urls.DREAM, dream_to_query(recipe)
+    if isinstance(recipe, StyleFilmRecipe):
+        return urls.STYLE, style_film_to_query(recipe)
     if isinstance(recipe, StyleRecipe):
         return urls.STYLE, style_to_query(recipe)
     if isinstance(recipe, StyleDepthsRecipe):
@@ -250,6 +255,50 @@ def style_from_query(
 
     settings = {**PAGE_DEFAULTS[StyleRecipe.kind], **read_fields(StyleRecipe.kind, query)}
     return transfer.plan(network, content=content, styles=(style,), **settings)
+
+
+def style_film_to_query(recipe: StyleFilmRecipe) -> dict[str, str]:
+    """Return the query of the Style page that shows a painted film, also for one of its frames.
+
+    Raises:
+        ExplorerError: the recipe has settings that the page does not offer.
+    """
+    from core.style import defaults
+
+    whole = replace(recipe, first=0, frames=len(recipe.film))
+    family = defaults.family_settings(recipe.network, recipe.loss)
+    settings = family | _fields_of(whole, "content", "clip", "styles", "frames")
+    if len(recipe.styles) != 1 or whole != StyleFilmRecipe(
+        recipe.network, recipe.weights, **settings
+    ):
+        raise ExplorerError("no page shows films that are painted with settings like these")
+    name = film_inputs.film_name(recipe.film)
+    query = {"network": recipe.network, "picture": name, "style": recipe.styles[0]}
+    return query | write_fields(recipe)
+
+
+def style_film_from_query(
+    query: Mapping[str, str], network: "Network", frames: Sequence[str], style: str
+) -> StyleFilmRecipe:
+    """Return the recipe of the painted film that the query of the Style page describes.
+
+    Args:
+        query: parameters and values of the URL.
+        network: the loaded network.
+        frames: fingerprints of the frames of the film that the query names.
+        style: fingerprint of the painting that the query names.
+
+    Raises:
+        ExplorerError: something in the query does not exist or is out of bounds.
+    """
+    from core.style import film
+
+    kind = StyleFilmRecipe.kind
+    settings = {**PAGE_DEFAULTS[kind], **read_fields(kind, query)}
+    clip, count = tuple(frames[1:]), len(frames)
+    return film.plan(
+        network, content=frames[0], clip=clip, frames=count, styles=(style,), **settings
+    )
 
 
 def style_depths_to_query(recipe: StyleDepthsRecipe) -> dict[str, str]:

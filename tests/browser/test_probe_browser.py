@@ -87,3 +87,34 @@ def test_a_file_of_ones_own_and_one_that_is_no_picture(page: Page) -> None:
     Image.linear_gradient("L").convert("RGB").save(another, "PNG")
     drop(page, {"another.png": another.getvalue()}, 0.8)
     expect(page.locator('.tile.open[aria-label="another"]')).to_be_visible(timeout=DRAWN)
+
+
+def test_a_neuron_is_turned_off_and_the_answers_move(page: Page) -> None:
+    page.goto("/probe?picture=village")
+    tile = page.locator('.tile[data-id^="relu5b "]:enabled').first
+    tile.click(timeout=DRAWN)
+    expect(page).to_have_url(re.compile("layer=relu5b&unit="))
+    answers = page.locator(".counts")
+    expect(answers).not_to_contain_text("\N{RIGHTWARDS ARROW}")
+    page.get_by_text("Turn this neuron off").click()
+    expect(page).to_have_url(re.compile(r"off=relu5b(%3A|:)\d+"))
+    expect(answers).to_contain_text("\N{RIGHTWARDS ARROW}")
+    chosen = page.locator('.tile.open[data-id^="relu5b "] .detail')
+    expect(chosen).to_have_text(re.compile("\N{RIGHTWARDS ARROW} 0$"))
+    # The logits are behind it, so some of them move too; what is before it stays.
+    expect(page.locator('.tile[data-id^="logits "] .detail').first).not_to_be_empty()
+    expect(page.locator('.tile[data-id^="relu5a "] .detail').first).to_be_empty()
+
+    page.reload()
+    expect(answers).to_contain_text("\N{RIGHTWARDS ARROW}", timeout=DRAWN)
+    page.get_by_role("slider", name="Or make it weaker or stronger").press("ArrowRight")
+    expect(page).to_have_url(re.compile(r"off=relu5b(%3A|:)\d+(%3A|:)0\.25"))
+    page.locator(".st-key-switched button").first.click()
+    expect(page).not_to_have_url(re.compile("off="))
+    expect(answers).not_to_contain_text("\N{RIGHTWARDS ARROW}")
+
+
+def test_a_bad_neuron_to_turn_off_says_so(page: Page) -> None:
+    page.goto("/probe?off=relu5b:9999")
+    expect(page.get_by_text("A problem with this link")).to_be_visible(timeout=DRAWN)
+    expect(page.get_by_text("there is no unit 9999 in relu5b")).to_be_visible()

@@ -19,12 +19,15 @@ from core.neurons import render_neurons
 from core.progress import Progress
 from core.recipes.neuron import NeuronRecipe
 from explorer.jobs.worker import Worker
+from explorer.library import effects
 from explorer.rendering import render_recipe
 from explorer.ui import server_state
 from tests.conftest import as_network
 from tests.pages.app import open_at
 
 SIZE, STEPS = 16, 3
+# Drawings on which the effect of a unit is measured.
+EFFECT_DRAWINGS = 12
 
 
 class StandIn:
@@ -75,6 +78,7 @@ def open_stand_in(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setattr(render_neurons, "plan", stand_in.plan)
     monkeypatch.setitem(render_recipe.RENDERERS, NeuronRecipe.kind, stand_in.render)
     monkeypatch.setattr(render_neurons, "suggested_size", small)
+    monkeypatch.setattr(effects, "PICTURES", EFFECT_DRAWINGS)
     render_recipe.forget_networks()
     st.cache_resource.clear()
     yield stand_in

@@ -2,35 +2,52 @@
 
 import io
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import streamlit as st
 import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 from torch import nn
 
 from core.analysis import unit_labels
+from core.analysis.picture_sample import sample_pictures
+from core.analysis.unit_effects import EffectMeter
 from core.datasets import sources
+from core.datasets.sources import SketchWorldSource
 from core.index import build, reader
 from core.networks import registry
 from core.sketchnet.labels import Label, Labels
 from core.sketchworld.seeds import World
 from explorer import layer_pages
 from explorer.jobs.queue_order import UNASKED
+from explorer.library import background_task, effects
+from explorer.library.effects import EffectPlace
 from explorer.rendering import render_recipe
 from explorer.store.results import Store, StoredPicture
 from explorer.ui import image_picker, server_state, urls
 from explorer.ui.neuron import questions
+from explorer.ui.neuron.effect import change_text
 from explorer.ui.neuron.pictures import NeuronView
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
 from tests.pages.collection import index_of
-from tests.pages.stand_in import SIZE, STEPS, StandIn, open_stand_in, visit, work_off
+from tests.pages.stand_in import (
+    EFFECT_DRAWINGS,
+    SIZE,
+    STEPS,
+    StandIn,
+    open_stand_in,
+    visit,
+    work_off,
+)
 
 
 @pytest.fixture
@@ -479,3 +496,78 @@ def test_a_grey_or_noisy_picture_is_explained(
     picture = StoredPicture(0, b"", {"silent": not facts["activation"], **facts})
     assert [question for question, _ in questions.problems(picture, view)] == asked
     assert questions.problems(None, view) == []
+
+
+def effect(app: AppTest) -> dict[str, str]:
+    """Return the changes of the logits on the page, by class."""
+    lists = re.findall(r'<dl class="counts effect">(.*?)</dl>', html(app))
+    rows = re.findall(r"<dt>([^<]*)</dt><dd[^>]*>(.*?)</dd>", "".join(lists))
+    return {name: re.sub(r"<[^>]*>", "", value) for name, value in rows}
+
+
+def test_what_it_does_are_the_answers_that_change_without_it(stand_in: StandIn) -> None:
+    network = stand_in.network
+    layer = network.shown[1]
+    app = see(layer=layer.name, unit="2")
+    pictures = sample_pictures(network, SketchWorldSource(EFFECT_DRAWINGS), EFFECT_DRAWINGS)
+    found = EffectMeter(network, layer, pictures).measure({2: 0.0})
+    assert effect(app) == {
+        it.label: change_text(it) for it in (*found.falling(5), *found.rising(5))
+    }
+    page = html(app)
+    assert "What it does" in page and page.count("<figcaption>") == len(found.most_changed(6))
+    assert any(f"{EFFECT_DRAWINGS} drawings of SketchWorld" in it.value for it in app.caption)
+    kept = EffectPlace(network.name, network.fingerprint, layer.name, 2).read()
+    assert kept is not None and kept.other_answers == found.other_answers
+    assert kept.falling == found.falling(5) and kept.changed == found.most_changed(6)
+
+
+def test_what_it_does_is_measured_on_an_index_where_there_is_one(
+    stand_in: StandIn, tmp_path: Path
+) -> None:
+    index = index_of(stand_in.network, tmp_path)
+    layer = stand_in.network.shown[1]
+    app = see(layer=layer.name, unit="2")
+    assert effect(app) and any("12 pictures in photos" in it.value for it in app.caption)
+    place = EffectPlace("sketchnet", stand_in.network.fingerprint, layer.name, 2, index)
+    assert place.read() is not None
+    (tmp_path / "photos").rename(tmp_path / "moved")
+    st.cache_resource.clear()
+    gone = see(layer=layer.name, unit="3")
+    assert any("cannot be measured" in it.value for it in gone.caption) and not gone.error
+
+
+def test_a_slow_network_is_measured_in_the_background(
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(effects, "PAGE_PIXELS", 0)
+    network, layer = stand_in.network, stand_in.network.shown[1]
+    started: list[tuple[str, list[str]]] = []
+
+    def start(key: str, module: str, arguments: list[str], visitor: str | None = None) -> None:
+        started.append((key, arguments))
+
+    monkeypatch.setattr(background_task, "start_task", start)
+    app = see(layer=layer.name, unit="2")
+    assert not effect(app)
+    place = EffectPlace(network.name, network.fingerprint, layer.name, 2)
+    app.button(key=f"start {place.key}").click().run()
+    assert started == [(place.key, ["--network", "sketchnet", layer.name, "2"])]
+    effects.measure_place("sketchnet", None, None, layer.name, 2)
+    assert effect(see(layer=layer.name, unit="2"))
+
+
+def test_a_network_without_a_head_has_no_answers(stand_in: StandIn) -> None:
+    stand_in.network = replace(stand_in.network, labels=())
+    app = see(layer=stand_in.network.shown[1].name, unit="2")
+    assert any("has no answers that could change" in it.value for it in app.caption)
+    assert not effect(app)
+
+
+def test_a_damaged_result_is_measured_anew(stand_in: StandIn) -> None:
+    network, layer = stand_in.network, stand_in.network.shown[1]
+    place = EffectPlace(network.name, network.fingerprint, layer.name, 2)
+    place.file.parent.mkdir(parents=True)
+    place.file.write_text('{"pictures": 3, "falling": [{}]}')
+    assert place.read() is None
+    assert effect(see(layer=layer.name, unit="2"))

@@ -14,8 +14,12 @@ from streamlit.testing.v1 import AppTest
 
 from core.analysis import probe
 from core.images import image_io
+from core.networks.interventions import with_units_switched
+from core.recipes.switched_units import SwitchedUnit
 from core.sketchworld.world import CLASSES
 from explorer.jobs.queue_order import UNASKED
+from explorer.text import formatting
+from explorer.text.formatting import escape_markdown
 from explorer.ui import image_picker, server_state
 from tests.conftest import tiny_module
 from tests.core.picture_folders import photograph
@@ -170,3 +174,69 @@ def test_a_network_of_drawings_says_so_for_photographs(
         assert any("drawings only" in it.value for it in visit("probe", picture="cat").caption)
         drawn = visit("probe", picture="village")
         assert not any("drawings only" in it.value for it in drawn.caption)
+
+
+def classes(app: AppTest) -> dict[str, str]:
+    """Return the probabilities on the page, by class."""
+    found = re.findall(r"<dt>([^<]*)</dt><dd[^>]*>(.*?)</dd>", html(app))
+    return {name: re.sub(r"<[^>]*>", "", value) for name, value in found}
+
+
+def test_a_neuron_that_is_turned_off_moves_the_answers_and_what_reads_it(
+    stand_in: StandIn,
+) -> None:
+    network = stand_in.network
+    layer = network.shown[1]
+    before = visit("probe", layer=layer.name, unit="2")
+    assert set(classes(before)) == set(network.labels)
+    assert not before.toggle(key="turn off").value and before.slider(key="factor").value == 1.0
+    app = before.toggle(key="turn off").set_value(True).run()
+    assert query(app)["off"] == f"{layer.name}:2" and not app.exception
+    picked = image_picker.find_image("village").picture
+    probed = [
+        probe.probe_image(it, picked)
+        for it in (network, with_units_switched(network, [SwitchedUnit(layer.name, 2)]))
+    ]
+    shares = [dict(it.classes) for it in probed]
+    for name, words in classes(app).items():
+        wanted = " \N{RIGHTWARDS ARROW} ".join(formatting.probability(it[name]) for it in shares)
+        assert words == wanted
+    moved = {it["id"]: it["detail"] for some in tiles(app).values() for it in some if it["detail"]}
+    assert moved[f"{layer.name} 2"].endswith("\N{RIGHTWARDS ARROW} 0")
+    assert any(not it.startswith(f"{layer.name} ") for it in moved)
+    assert not any(it.startswith(f"{network.shown[0].name} ") for it in moved)
+
+    app.slider(key="factor").set_value(1.5).run()
+    assert query(app)["off"] == f"{layer.name}:2:1.5" and not app.toggle(key="turn off").value
+    app.button(key=f"back {layer.name} 2").click().run()
+    assert "off" not in query(app)
+    assert classes(app) == classes(before)
+
+
+def test_several_neurons_are_put_back_at_once(stand_in: StandIn) -> None:
+    one, other = (it.name for it in stand_in.network.shown[1:3])
+    app = visit("probe", off=f"{one}:0,{other}:1:0.5")
+    assert [it.label for it in app.button if it.key and it.key.startswith("back ")] == [
+        f"{one} 0 off",
+        escape_markdown(f"{other} 1 (two) \N{MULTIPLICATION SIGN} 0.5"),
+    ]
+    app.button(key="all back").click().run()
+    assert query(app) == {}
+
+
+@pytest.mark.parametrize("off", ["nothing:1", "1:99", "1", "1:0:7", "1:0,1:0:2"])
+def test_a_bad_neuron_to_turn_off_says_so(stand_in: StandIn, off: str) -> None:
+    app = visit("probe", off=off)
+    assert "A problem with this link" in app.warning[0].value
+    assert set(classes(app)) == set(stand_in.network.labels)
+
+
+def test_without_a_head_it_says_that_there_are_no_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for stand_in in open_stand_in(StandIn(tiny_module()), monkeypatch):
+        stand_in.network = replace(stand_in.network, labels=())
+        layer = stand_in.network.shown[1].name
+        app = visit("probe", layer=layer, unit="2", off=f"{layer}:2")
+        assert any("tells no classes apart" in it.value for it in app.caption)
+        assert any(it["detail"] for some in tiles(app).values() for it in some)

@@ -30,10 +30,14 @@ class FusedConvolution(nn.Module):
         super().__init__()
         self.relu = relu
         self.plain = convolution
-        self.forward_kernel = _ReorderedKernel(
-            convolution, convolution.weight.detach(), convolution.padding
-        )
+        self.forward_kernel = _ReorderedKernel(convolution, convolution.padding)
         self.backward_kernel = _transposed(convolution) if _can_transpose(convolution) else None
+
+    @property
+    def kernel_bytes(self) -> int:
+        """How many bytes the reordered kernels take, besides the weights of ``plain``."""
+        kernels = (self.forward_kernel, self.backward_kernel)
+        return sum(it.bytes for it in kernels if it is not None)
 
     def forward(self, image: Tensor) -> Tensor:
         """Convolve ``[N, C, H, W]`` to ``[N, K, H', W']``."""
@@ -73,12 +77,18 @@ class _ReorderedKernel:
     """
 
     def __init__(
-        self, convolution: nn.Conv2d, weight: Tensor, padding: Sequence[int | str]
+        self, convolution: nn.Conv2d, padding: Sequence[int | str], transposed: bool = False
     ) -> None:
         groups = convolution.groups
         self.settings = ([*padding], [*convolution.stride], [*convolution.dilation], groups)
-        self.plain = weight.contiguous(memory_format=torch.channels_last)
+        self._weight, self._transposed = convolution.weight.detach(), transposed
         self._reordered: tuple[torch.Size, Tensor] | None = None
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes the reordered kernel takes; 0 before the first convolution."""
+        cached = self._reordered
+        return 0 if cached is None else cached[1].numel() * cached[1].element_size()
 
     def convolve(self, image: Tensor, bias: Tensor | None = None, relu: bool = False) -> Tensor:
         """Convolve ``[N, C, H, W]`` to ``[N, K, H', W']``."""
@@ -93,8 +103,12 @@ class _ReorderedKernel:
         # Read the attribute once, because another thread may replace it.
         cached = self._reordered
         if cached is None or cached[0] != shape:
+            # The plain kernel is not kept: it would take as much memory again.
+            plain = self._weight  # [K, C, h, w]
+            if self._transposed:
+                plain = plain.flip(2, 3).transpose(0, 1).contiguous()
             weight = torch.ops.mkldnn._reorder_convolution_weight(
-                self.plain, *self.settings, [*shape]
+                plain.contiguous(memory_format=torch.channels_last), *self.settings, [*shape]
             )
             cached = self._reordered = (shape, weight)
         return cached[1]
@@ -119,9 +133,7 @@ def _transposed(convolution: nn.Conv2d) -> _ReorderedKernel:
     applied with padding, because an input pixel near the border contributes to fewer output
     positions.
     """
-    weight = convolution.weight.detach()  # [K, C, h, w]
-    flipped = weight.flip(2, 3).transpose(0, 1).contiguous()
-    return _ReorderedKernel(convolution, flipped, _transposed_padding(convolution))
+    return _ReorderedKernel(convolution, _transposed_padding(convolution), transposed=True)
 
 
 def _transposed_padding(convolution: nn.Conv2d) -> list[int]:

@@ -26,6 +26,7 @@ from explorer.ui.components.term_marks import mark_terms
 from explorer.ui.neuron import (
     badge,
     dataset_examples,
+    effect,
     large_picture,
     questions,
     related,
@@ -104,6 +105,7 @@ def show(neuron: NeuronView, view: str, problems: list[str]) -> None:
     related.show_similar(neuron, drawn, best, requests)
     related.show_inputs(neuron, requests)
     requests.settle()
+    effect.show_effect(neuron, index)
 
 
 def show_title(neuron: NeuronView, view: str) -> None:

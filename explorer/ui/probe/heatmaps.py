@@ -11,6 +11,7 @@ from core.analysis import attribution, crops, probe
 from core.images.center_crop import CenterCrop
 from core.index.reader import Index
 from core.networks import Layer, Network
+from core.networks.interventions import switched_network
 from explorer import thumbnails
 from explorer.ui import server_state
 from explorer.ui.image_picker import PickedImage
@@ -23,15 +24,18 @@ QUALITY = 88
 
 
 @server_state.cached(RESULTS_AT_MOST)
-def probe_cached(network: Network, picked: PickedImage, index: Index | None) -> probe.ProbeResult:
+def probe_cached(
+    network: Network, picked: PickedImage, index: Index | None, off: Sequence[str] = ()
+) -> probe.ProbeResult:
     """Return the activations of a network for an image, cached.
 
     Args:
         network: the network.
         picked: the image.
         index: the index with whose activations those of the image are compared; None for none.
+        off: the units that are multiplied meanwhile, as recipes write them.
     """
-    return probe.probe_image(network, picked.picture, index)
+    return probe.probe_image(switched_network(network, off), picked.picture, index)
 
 
 def shown_layers(network: Network, index: Index | None) -> Sequence[Layer]:

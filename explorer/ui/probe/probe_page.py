@@ -14,17 +14,27 @@ from core.errors import ExplorerError
 from core.index.reader import Index
 from core.networks import Layer, Network
 from core.networks.known_networks import title_of
+from core.recipes.switched_units import OFF, SwitchedUnit
 from explorer.charts import depth_colours
 from explorer.library import indexes
+from explorer.recipe_fields import SWITCHED
 from explorer.reports import crop_images
 from explorer.text import formatting, layer_summary
 from explorer.text.formatting import percent
-from explorer.ui import incremental, index_picker, job_requests, job_status, page_list, urls
+from explorer.ui import (
+    incremental,
+    index_picker,
+    job_requests,
+    job_status,
+    page_list,
+    switches,
+    urls,
+)
 from explorer.ui.components import html_snippets, image_viewers
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.image_picker import PickedImage
 from explorer.ui.layers.small_pictures import SmallPictures, plan_small_pictures
-from explorer.ui.probe import heatmaps
+from explorer.ui.probe import answers, heatmaps
 
 # Number of units that are shown of each layer: they fill one row of a wide page, with two pictures
 # for each unit.
@@ -45,6 +55,7 @@ class ProbeView:
         position: selected (row, column) in the network's input; None for the whole image.
         layer: layer of the selected unit; None if no unit is selected.
         unit: number of the selected unit; without meaning if ``layer`` is None.
+        switched: units that are multiplied by factors meanwhile.
     """
 
     network: Network
@@ -53,11 +64,29 @@ class ProbeView:
     position: Position | None
     layer: Layer | None
     unit: int
+    switched: tuple[SwitchedUnit, ...] = ()
 
     @functools.cached_property
     def result(self) -> ProbeResult:
         """The activations of all layers for the image, and the predicted classes."""
         return heatmaps.probe_cached(self.network, self.picked, self.index)
+
+    @functools.cached_property
+    def changed(self) -> ProbeResult:
+        """The same with the units of ``switched`` multiplied."""
+        if not self.switched:
+            return self.result
+        off = tuple(map(str, self.switched))
+        return heatmaps.probe_cached(self.network, self.picked, self.index, off)
+
+    def changed_value(self, layer: Layer, response: UnitResponse) -> float:
+        """Return the value of a unit's response with the units of ``switched`` multiplied."""
+        if not self.switched:
+            return response.value
+        activation = self.changed.activations[layer.name][response.unit]
+        if self.position is None or activation.ndim < 2:
+            return float(activation.max())
+        return float(activation[response.row, response.col])
 
     @property
     def selected(self) -> tuple[str, int] | None:
@@ -125,20 +154,45 @@ def show_picture(view: ProbeView) -> None:
     with st.container(key="pick-status", horizontal=True, vertical_alignment="center"):
         if words:
             st.html(words)
+        elif view.switched:
+            st.caption("Beneath each neuron stands how its activation changes.")
         elif view.position is None:
             st.caption("Click a place to see which neurons fire there.")
         else:
             st.caption("Ranked by their activation at the mark.")
         show_links(view)
-    if layer is None:
-        html_snippets.side_heading(f"What {title_of(network.name)} takes it for (probability)")
-        if not view.result.classes:
-            st.caption(
-                "It tells no classes apart: its last layer is missing, or it has another purpose."
-            )
-        st.html(classes_html(view.result))
-        if view.picked.name not in DRAWN and (words := probe.caveat(network)):
-            st.caption(formatting.escape_markdown(words))
+    if layer is not None:
+        switches.show_switch(view.switched, layer, view.unit)
+    switches.show_list(network, view.switched)
+    show_uses(view)
+    html_snippets.side_heading(f"What {title_of(network.name)} takes it for (probability)")
+    if not view.result.classes:
+        st.caption(
+            "It tells no classes apart: its last layer is missing, or it has another purpose."
+        )
+    elif view.switched:
+        st.html(answers.changed_html(view.result, view.changed))
+    else:
+        st.html(answers.classes_html(view.result))
+    if view.picked.name not in DRAWN and (words := probe.caveat(network)):
+        st.caption(formatting.escape_markdown(words))
+
+
+def show_uses(view: ProbeView) -> None:
+    """Show links to a dream and a style without the units that are switched."""
+    if not view.switched:
+        return
+    words = "without it" if len(view.switched) == 1 else "without them"
+    if any(it.factor != OFF for it in view.switched):
+        words = "with these changes"
+    query = {
+        "network": view.network.name,
+        "picture": st.query_params.get("picture"),
+        SWITCHED.query: ",".join(map(str, view.switched)),
+    }
+    with st.container(key="uses", horizontal=True):
+        page_list.page_link(urls.DREAM, f"Dream {words}", **query)
+        page_list.page_link(urls.STYLE, f"Paint {words}", **query)
 
 
 def describe_response(view: ProbeView, layer: Layer, response: UnitResponse) -> str:
@@ -172,16 +226,6 @@ def show_links(view: ProbeView) -> None:
             icon=":material/close:",
             on_click=lambda: urls.update_query(row=None, col=None, layer=None, unit=None),
         )
-
-
-def classes_html(result: ProbeResult) -> str:
-    """Return HTML of bars with the probabilities of the most probable classes."""
-    bars = [
-        f'<dt>{escape(name)}</dt><dd><i style="width:{88 * share:.1f}%"></i>'
-        f"{formatting.probability(share)}</dd>"
-        for name, share in result.classes
-    ]
-    return f'<dl class="counts">{"".join(bars)}</dl>'
 
 
 def show_units(view: ProbeView) -> None:
@@ -223,6 +267,7 @@ def show_units(view: ProbeView) -> None:
             for it in responses:
                 place = (layer.name, it.unit)
                 tile = response_tile(pictures[layer], it, previews)
+                tile = replace(tile, detail=answers.moved(it.value, view.changed_value(layer, it)))
                 sheet = sheets.pictures.get(place)
                 tiles.append(replace(tile, beside=sheet, chosen=place == view.selected))
             label = f"Neurons of {layer.name} in {title_of(network.name)}"

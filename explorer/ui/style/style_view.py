@@ -78,10 +78,15 @@ def read_view(
     )
 
 
-def pick_images(problems: list[str]) -> tuple[PickedImage, PickedImage]:
-    """Show the choice of the content and the style image, and return the chosen ones."""
+def pick_images(problems: list[str], films: bool = False) -> tuple[PickedImage, PickedImage]:
+    """Show the choice of the content and the style image, and return the chosen ones.
+
+    Args:
+        problems: a sentence is appended if an image that the URL names does not exist.
+        films: whether the content may be a film.
+    """
     st.html('<p class="side-title">Content</p>')
-    content = image_picker.pick_image("picture", SAMPLE, problems, "Content")
+    content = image_picker.pick_image("picture", SAMPLE, problems, "Content", films=films)
     st.html('<p class="side-title">Style</p>')
     painted = image_picker.PAINTED
     return content, image_picker.pick_image("style", PAINTING, problems, "Style", painted)

@@ -1,5 +1,6 @@
 """Dreams: each setting of a recipe, on a tiny network whose layers all differ in shape."""
 
+import copy
 import dataclasses
 import itertools
 import math
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.datasets import samples
 from core.dreams import render_dreams
@@ -303,3 +304,36 @@ def test_recipes_go_to_json_and_back() -> None:
     assert DreamRecipe.from_json(recipe.to_json()) == recipe
     assert recipe.inputs == ("a" * 32, "b" * 32)
     assert recipe.layer == "1 + 3"
+
+
+def test_a_dream_without_a_neuron_is_that_of_a_network_without_it(
+    tiny: Network, pictures: Pictures, scene: Tensor
+) -> None:
+    image = pictures.keep(scene)
+    plain = small(tiny, image)
+    recipe = small(tiny, image, switched=("1:2", "1:4:0.5"))
+    assert recipe.switched == ("1:2", "1:4:0.5")
+    module = copy.deepcopy(tiny.module)
+    assert isinstance(module, nn.Sequential) and isinstance(module[0], nn.Conv2d)
+    for unit, factor in ((2, 0.0), (4, 0.5)):
+        module[0].weight[unit] *= factor
+        module[0].bias[unit] *= factor  # type: ignore[index]
+    edited = dataclasses.replace(tiny, module=module)
+    (found,), (wanted,), (whole,) = (
+        dreamt(network, it, pictures)
+        for network, it in ((tiny, recipe), (edited, plain), (tiny, plain))
+    )
+    assert float((found - wanted).abs().mean()) < 0.001
+    assert float((found - whole).abs().mean()) > 0.005
+
+
+def test_a_neuron_that_is_not_there_cannot_be_turned_off(
+    tiny: Network, pictures: Pictures, scene: Tensor
+) -> None:
+    image = pictures.keep(scene)
+    for switched in (("9:1",), ("1:5",), ("1:2", "1:2:0.5")):
+        with pytest.raises(ExplorerError):
+            small(tiny, image, switched=switched)
+    recipe = dataclasses.replace(small(tiny, image), switched=("1:5",))
+    with pytest.raises(ExplorerError, match="there is no unit 5"):
+        dreamt(tiny, recipe, pictures)

@@ -1,12 +1,13 @@
 """Motion between frames, against known answers."""
 
+import itertools
 import math
 
 import pytest
 import torch
 from torch import Tensor
 
-from core.images.motion import match_tone, warp_detail, zoom_and_rotate
+from core.images.motion import carry, consistency, match_tone, warp_detail, zoom_and_rotate
 from core.images.resize import resize_image
 
 
@@ -91,3 +92,71 @@ def test_a_dream_fades_where_something_else_is_seen() -> None:
     moved = warp_detail(torch.full((1, 3, 48, 64), 0.2), before, now)
     assert float(moved[..., 40:56].abs().max()) < 0.02
     assert float(moved[..., 4:20].mean()) == pytest.approx(0.2, abs=0.02)
+
+
+def flows(seed: int) -> tuple[Tensor, Tensor]:
+    """Return two flows of a small size, mostly back and forth, ``[1, 2, 9, 13]``."""
+    generator = torch.Generator().manual_seed(seed)
+    backward = torch.randn(1, 2, 9, 13, generator=generator)
+    return backward, -backward + 0.5 * torch.randn(1, 2, 9, 13, generator=generator)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_flows_agree_where_one_leads_back(seed: int) -> None:
+    backward, forward = flows(seed)
+    found = consistency(backward, forward)[0, 0]
+    for row, col in itertools.product(range(9), range(13)):
+        down, right = backward[0, :, row, col].double().tolist()
+        # Bilinear interpolation at the place, which is moved to the border if it is beyond it.
+        at = (min(max(row + down, 0.0), 8.0), min(max(col + right, 0.0), 12.0))
+        top, left = (min(int(it), last) for it, last in zip(at, (7, 11), strict=True))
+        y, x = at[0] - top, at[1] - left
+        corners = forward[0, :, top : top + 2, left : left + 2].double()
+        weights = torch.tensor([[(1 - y) * (1 - x), (1 - y) * x], [y * (1 - x), y * x]])
+        back = (corners * weights).sum((1, 2)).tolist()
+        gap = (down + back[0]) ** 2 + (right + back[1]) ** 2
+        limit = 0.01 * (down**2 + right**2 + back[0] ** 2 + back[1] ** 2) + 0.5
+        if abs(gap - limit) > 1e-3:
+            assert bool(found[row, col]) == (gap < limit), (row, col)
+    assert 0.1 < float(found.mean()) < 0.9
+
+
+def ground(height: int, width: int, seed: int, coarse: int = 5) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    values = torch.rand(1, 3, height // coarse, width // coarse, generator=generator)
+    return torch.nn.functional.interpolate(values, (height, width), mode="bicubic").clamp(0, 1)
+
+
+def test_what_is_painted_moves_along_and_new_borders_are_uncovered() -> None:
+    whole = ground(140, 180, 3)
+    # The camera moves 5 pixels up and 8 to the left: things move down and to the right.
+    before, now = whole[..., 20:116, 30:162], whole[..., 15:111, 22:154]
+    painted = 1 - before
+    moved, visible = carry(painted, before, now)
+    assert moved.shape == now.shape and visible.shape == (1, 1, 96, 132)
+    inner = (..., slice(16, -10), slice(18, -10))
+    assert float((moved - (1 - now))[inner].abs().mean()) < 0.02
+    assert float(visible[inner].mean()) > 0.8
+    # Nothing before shows what comes in at the top and at the left.
+    assert float(visible[..., :3, :].max()) < 0.3 and float(visible[..., :5].max()) < 0.3
+
+
+def test_what_an_object_uncovers_is_not_visible_before() -> None:
+    back, object_ = (ground(96, 128, seed, coarse=9) for seed in (1, 7))
+    before, now = back.clone(), back.clone()
+    before[..., 30:66, 40:76] = object_[..., 30:66, 40:76]
+    now[..., 30:66, 46:82] = object_[..., 30:66, 40:76]
+    painted = before.flip(1)
+    moved, visible = carry(painted, before, now)
+    uncovered = visible[..., 34:62, 41:45]
+    assert float(uncovered.mean()) < 0.2
+    assert float(visible[..., 4:20, 4:120].mean()) > 0.9
+    on_object = (..., slice(38, 58), slice(56, 72))
+    assert float(visible[on_object].mean()) > 0.6
+    assert float((moved - now.flip(1))[on_object].abs().mean()) < 0.05
+
+
+def test_nothing_moves_in_a_still_film() -> None:
+    still = ground(70, 90, 2)
+    moved, visible = carry(1 - still, still, still)
+    assert torch.allclose(moved, 1 - still, atol=1e-4) and float(visible.min()) > 0.99

@@ -126,3 +126,23 @@ def test_the_search_costs_less_than_one_image_of_the_input_size() -> None:
 
     assert SizeRule(Counted(), (224, 160)).least == (27, 19)
     assert sum(tried) < 224 * 160
+
+
+class WithPositions(nn.Module):
+    """Adds a value to each position of images of 8 x 8 pixels, as transformers do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.positions = nn.Parameter(torch.zeros(1, 3, 8, 8))
+        self.last = nn.Conv2d(3, 4, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.last(image + self.positions)  # type: ignore[no-any-return]
+
+
+def test_a_refused_size_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    module = WithPositions().eval().requires_grad_(False)
+    layer = layers.list_layers(module, (8, 8))[-1]
+    rule = SizeRule(layers.build_extractor(module, trace(module), [layer]), (8, 8))
+    assert rule.accepts((8, 8)) and not rule.accepts((9, 8))
+    assert "".join(capfd.readouterr()) == ""

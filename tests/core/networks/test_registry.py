@@ -14,8 +14,7 @@ from core.analysis import attribution
 from core.datasets.sources import SketchWorldSource
 from core.errors import BadCheckpoint, ExplorerError, UnknownName
 from core.index import build
-from core.networks import known_networks, registry, torchvision_models
-from core.networks import network as network_module
+from core.networks import known_networks, normalisation, registry, torchvision_models
 from core.networks.network import Network
 from tests.core.weights_cases import WRAPPINGS, wrapped
 
@@ -247,13 +246,13 @@ def test_normalising_is_exact_and_so_is_its_gradient() -> None:
     image = torch.rand(2, 3, 4, 5, dtype=torch.float64).requires_grad_()
 
     def normalised(image: Tensor) -> Tensor:
-        result: Tensor = network_module.Normalisation.apply(image, shift, scale, torch.float64)
+        result: Tensor = normalisation.Normalisation.apply(image, shift, scale, torch.float64)
         return result
 
     assert torch.allclose(normalised(image), image * scale + shift)
     assert normalised(image).is_contiguous(memory_format=torch.channels_last)
     assert torch.autograd.gradcheck(normalised, image)
-    half = network_module.Normalisation.apply(
+    half = normalisation.Normalisation.apply(
         image.float(), shift.float(), scale.float(), torch.bfloat16
     )
     assert half.dtype == torch.bfloat16

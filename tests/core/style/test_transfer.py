@@ -1,5 +1,6 @@
 """Style transfer: each setting of a recipe, on a tiny network."""
 
+import copy
 import dataclasses
 import itertools
 import json
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core import devices
 from core.datasets import samples
@@ -379,3 +380,22 @@ def test_a_recipe_of_other_weights_is_refused(
     recipe = small(tiny, content=pictures.keep(scene))
     with pytest.raises(ExplorerError, match="for weights"):
         painted(tiny, dataclasses.replace(recipe, weights="f" * 16), pictures)
+
+
+def test_a_style_without_a_neuron_is_that_of_a_network_without_it(
+    tiny: Network, pictures: Pictures, scene: Tensor, painting: Tensor
+) -> None:
+    inputs = {"content": pictures.keep(scene), "styles": (pictures.keep(painting),), "steps": 4}
+    module = copy.deepcopy(tiny.module)
+    assert isinstance(module, nn.Sequential) and isinstance(module[0], nn.Conv2d)
+    module[0].weight[2] = 0.0
+    module[0].bias[2] = 0.0  # type: ignore[index]
+    edited = dataclasses.replace(tiny, module=module)
+    found = losses(painted(tiny, small(tiny, **inputs, switched=("1:2",)), pictures))
+    wanted = losses(painted(edited, small(edited, **inputs), pictures))
+    whole = losses(painted(tiny, small(tiny, **inputs), pictures))
+    for name in ("style 1", "style 3"):
+        assert found[name]["start"] == pytest.approx(wanted[name]["start"], rel=1e-3)
+        assert found[name]["start"] != pytest.approx(whole[name]["start"], rel=1e-2)
+    with pytest.raises(ExplorerError, match="there is no unit 5"):
+        small(tiny, **inputs, switched=("1:5",))

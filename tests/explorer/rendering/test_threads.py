@@ -14,7 +14,7 @@ from core.networks import registry
 from core.networks.network import Network
 from core.neurons import render_neurons
 from core.recipes.recipe import Recipe
-from core.style import grid, transfer
+from core.style import film, grid, transfer
 from explorer.rendering.render_recipe import RENDERERS
 from tests.conftest import Pictures
 
@@ -81,11 +81,16 @@ def dream(network: Network, images: list[str], **other: Any) -> Recipe:
     return render_dreams.plan(network, ["relu4b"], images[0], **settings)
 
 
-def style(network: Network, images: list[str], **other: Any) -> Recipe:
+def style(
+    network: Network,
+    images: list[str],
+    plan: Callable[..., Recipe] = transfer.plan,
+    **other: Any,
+) -> Recipe:
     pictures = {"content": images[0], "styles": images[1:2]}
     settings: dict[str, Any] = {"size": SIZE, "smallest": 100, "steps": 3, **pictures, **other}
     settings["styles"] = tuple(settings["styles"])
-    return transfer.plan(network, **settings)
+    return plan(network, **settings)
 
 
 def style_depths(network: Network, images: list[str]) -> Recipe:
@@ -112,6 +117,7 @@ KINDS: dict[str, Callable[[Network, list[str]], Recipe]] = {
     "style adam": lambda *it: style(*it, method="adam"),
     "style gram": lambda *it: style(*it, loss="gram", colours="matched"),
     "style mask": lambda *it: style(*it, masks=(it[1][1],), colours="light"),
+    "style film": lambda *it: style(*it, film.plan, frames=2, clip=(it[1][1],), frame_steps=2),
     "style nearest": lambda *it: style(*it, loss="nearest"),
     "style tiled": lambda *it: style(*it, size=541, steps=1, smallest=541, tile=512),
     "style depths": style_depths,

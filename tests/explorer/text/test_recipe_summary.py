@@ -1,9 +1,11 @@
 """Plain words for what a recipe makes."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
 from explorer.text import recipe_summary
 
@@ -41,3 +43,21 @@ def test_neurons_are_named_briefly(units: tuple[int, ...], words: str) -> None:
 def test_what_is_not_as_usual_is_named(settings: dict[str, Any], words: str) -> None:
     recipe = NeuronRecipe("net", "w", layer="a.1", **{"units": (3, 8), **settings})
     assert recipe_summary.describe_recipe(recipe) == f"net a.1, {words}"
+
+
+@pytest.mark.parametrize(
+    ("switched", "words"),
+    [
+        ((), []),
+        (("relu5b:17",), ["without neuron 17 of relu5b"]),
+        (
+            ("relu5b:3", "relu5b:4", "relu4b:9:0.5"),
+            ["neuron 9 of relu4b \N{MULTIPLICATION SIGN} 0.5", "without neurons 3-4 of relu5b"],
+        ),
+    ],
+)
+def test_switched_neurons_are_named(switched: tuple[str, ...], words: list[str]) -> None:
+    assert recipe_summary.describe_switched(switched) == words
+    dream = DreamRecipe("sketchnet", layers=("relu3b",), weights="", image="ab" * 16)
+    described = recipe_summary.describe_recipe(replace(dream, switched=switched))
+    assert described == ", ".join(["SketchNet relu3b", "dream", *words])

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from core.errors import ExplorerError
+from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.recipe import Recipe
 from core.recipes.style import StyleRecipe
@@ -160,3 +161,12 @@ def test_the_balance_of_the_nearest_loss_is_always_written(balance: float) -> No
     )
     query = url_codecs.style_to_query(made)
     assert (query["balance"], query["loss"]) == (f"{balance:g}", "nearest")
+
+
+def test_switched_neurons_stand_in_the_query() -> None:
+    switched = ("relu4b:3:0.5", "relu5b:17")
+    dream = DreamRecipe("tiny", "ab" * 8, layers=("a",), image="c" * 32, switched=switched)
+    page, query = url_codecs.link_to(dream)
+    assert page == urls.DREAM and query["off"] == "relu4b:3:0.5,relu5b:17"
+    assert url_codecs.read_fields("dream", query) == {"switched": switched}
+    assert "off" not in url_codecs.link_to(replace(dream, switched=()))[1]

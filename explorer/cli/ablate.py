@@ -1,0 +1,123 @@
+"""The command that turns units off and measures which answers change."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from core.files import check_output, write_file
+from core.recipes.switched_units import FACTORS, OFF
+from explorer.cli import options
+from explorer.cli.command_io import print_json, print_note, print_table
+from explorer.cli.network_session import load_network
+from explorer.cli.options import cli
+from explorer.text import formatting
+
+if TYPE_CHECKING:
+    from core.analysis.unit_effects import ClassChange
+
+LEAST, MOST = FACTORS
+
+
+@cli.command()
+def ablate(
+    network: options.NetworkName,
+    layer: options.LayerName,
+    units: Annotated[str, typer.Argument(help="The neurons, such as 17 or 0-3,12.")],
+    images: options.CollectionName,
+    factor: Annotated[
+        float,
+        typer.Option(
+            help="What their activation is multiplied by; 0 turns them off.", min=LEAST, max=MOST
+        ),
+    ] = OFF,
+    pictures: Annotated[
+        int, typer.Option(help="Pictures of the collection to use, at most.", min=1, max=5000)
+    ] = 360,
+    count: Annotated[int, typer.Option(help="Classes and pictures to name.", min=1)] = 5,
+    out: Annotated[Path | None, typer.Option(help="A report to write, an HTML file.")] = None,
+    weights: options.WeightsFile = None,
+    classes: options.ClassesFile = None,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
+) -> None:
+    """Turn neurons off, and show which answers of the network fall and rise."""
+    from core.analysis.picture_sample import sample_pictures
+    from core.analysis.unit_effects import EffectMeter, no_answers
+    from core.datasets import sources
+    from core.errors import ExplorerError
+    from explorer.cli.neurons import parse_units
+    from explorer.reports import effect_report
+
+    if out is not None:
+        check_output(out, (".html", ".htm"))
+    loaded = load_network(network, weights, device, classes)
+    found = loaded.layer(layer)
+    chosen = parse_units(units, loaded, found)
+    if problem := no_answers(loaded):
+        raise ExplorerError(problem[:1].lower() + problem[1:].rstrip("."))
+    source = sources.find_source(images)
+    meter = EffectMeter(loaded, found, sample_pictures(loaded, source, pictures))
+    effect = meter.measure(dict.fromkeys(chosen, factor))
+    for name, reason in list(meter.pictures.skipped.items())[:count]:
+        print_note(f"left out {name}: {reason}")
+    falling, rising = effect.falling(count), effect.rising(count)
+    changed = effect.most_changed(count)
+    if out is not None:
+        report = effect_report.effect_report(loaded, found, chosen, factor, effect, source)
+        write_file(out, report.encode())
+        print_note(f"{out}: {len(report) / 2**10:,.0f} KB")
+    if as_json:
+        print_json(
+            {
+                "network": loaded.name,
+                "layer": found.name,
+                "units": list(chosen),
+                "factor": factor,
+                "images": source.text,
+                "pictures": len(effect.pictures),
+                "other_answers": effect.other_answers,
+                "changes": [asdict(it) for it in effect.changes()],
+                "changed": [asdict(it) for it in changed],
+            }
+        )
+        return
+    words = effect_report.what_was_done(found, chosen, factor)
+    Console(soft_wrap=True).print(
+        f"{loaded.name} with {words}, {len(effect.pictures):,} pictures of {source.text}: "
+        f"{effect.other_answers:,} get another answer",
+        highlight=False,
+        markup=False,
+    )
+    print_table(("falls", "logit", "rises", "logit"), _rows(falling, rising, count))
+    print_table(
+        ("picture", "before", "after"),
+        (
+            (
+                it.picture,
+                f"{it.before} {formatting.probability(it.before_share)}",
+                f"{it.after} {formatting.probability(it.after_share)}",
+            )
+            for it in changed
+        ),
+    )
+
+
+def _rows(
+    falling: "tuple[ClassChange, ...]", rising: "tuple[ClassChange, ...]", count: int
+) -> list[list[str]]:
+    """Return the rows of a table with the classes that fall beside those that rise."""
+    rows = []
+    for at in range(min(count, max(len(falling), len(rising)))):
+        row: list[str] = []
+        for some in (falling, rising):
+            row += _cells(some[at]) if at < len(some) else ("", "")
+        rows.append(row)
+    return rows
+
+
+def _cells(change: "ClassChange") -> tuple[str, str]:
+    number = formatting.signed(change.mean)
+    return change.label, f"{number} \N{PLUS-MINUS SIGN} {change.margin:.2g}"

@@ -1,0 +1,61 @@
+"""The answers of a network for one image, also with some units turned off."""
+
+from collections.abc import Iterable
+from html import escape
+
+from core.analysis.probe import CLASSES, ProbeResult, top_classes
+from explorer.text import formatting
+
+# Length in percent of the bar of a probability of 1; the rest is for its number.
+LONGEST_BAR = 88
+# The share of an activation that a change must have to be shown.
+LEAST_CHANGE = 0.01
+
+
+def classes_html(result: ProbeResult) -> str:
+    """Return HTML of bars with the probabilities of the most probable classes."""
+    return _list(_bar(name, share) for name, share in result.classes)
+
+
+def changed_html(before: ProbeResult, after: ProbeResult) -> str:
+    """Return HTML of bars with the probabilities of classes before and after a change.
+
+    Args:
+        before, after: the results for the same image. The classes are the most probable ones of
+            both, in the order of ``before``; those that are new come last.
+    """
+    every = {
+        id(it): dict(top_classes(it.network, it.activations, len(it.network.labels)))
+        for it in (before, after)
+    }
+    names = dict.fromkeys(name for it in (before, after) for name, _ in it.classes[:CLASSES])
+    return _list(
+        _bar(name, every[id(after)][name], before=every[id(before)][name]) for name in names
+    )
+
+
+def _list(bars: Iterable[str]) -> str:
+    return f'<dl class="counts">{"".join(bars)}</dl>'
+
+
+def _bar(name: str, share: float, before: float | None = None) -> str:
+    """Return a class with its bar; with a thin bar of its probability before a change."""
+    number = formatting.probability(share)
+    if before is None:
+        return (
+            f'<dt>{escape(name)}</dt><dd><i style="width:{LONGEST_BAR * share:.1f}%"></i>'
+            f"{number}</dd>"
+        )
+    return (
+        f'<dt>{escape(name)}</dt><dd class="changed">'
+        f'<i class="before" style="width:{LONGEST_BAR * before:.1f}%"></i>'
+        f'<i style="width:{LONGEST_BAR * share:.1f}%"></i>'
+        f"<span>{formatting.probability(before)} \N{RIGHTWARDS ARROW} {number}</span></dd>"
+    )
+
+
+def moved(before: float, after: float) -> str:
+    """Return how an activation changes, such as ``3.1 → 2.4``; "" if it hardly does."""
+    if abs(after - before) <= LEAST_CHANGE * max(abs(before), abs(after)):
+        return ""
+    return f"{before:.3g} \N{RIGHTWARDS ARROW} {after:.3g}"
