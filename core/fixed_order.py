@@ -57,8 +57,30 @@ class _OneThread(torch.autograd.Function):
         """Return the gradients with respect to those inputs that need one."""
         needed = [it for it in ctx.inputs if it.requires_grad]
         with one_thread():
-            found = iter(torch.autograd.grad(ctx.result, needed, gradient, retain_graph=True))
+            with torch.enable_grad():
+                seed = _Seed.apply(ctx.result, gradient)
+            found = iter(torch.autograd.grad(seed, needed, retain_graph=True))
         return None, *(next(found) if it.requires_grad else None for it in ctx.inputs)
+
+
+class _Seed(torch.autograd.Function):
+    """A scalar whose gradient with respect to some values is a given one.
+
+    ``torch.autograd.grad`` does the same if it is given the gradient, but it compares the shapes by
+    means of ``sympy``. The import of that takes as long as many steps.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, gradient: Tensor) -> Tensor:
+        """Return zero, a scalar."""
+        ctx.gradient = gradient
+        # Real, also for complex values: the engine begins with its gradient, which is one.
+        return values.new_zeros((), dtype=torch.float32)
+
+    @staticmethod
+    def backward(ctx: Any, _: Tensor) -> tuple[Tensor, None]:
+        """Return the given gradient."""
+        return ctx.gradient, None
 
 
 def sum_per_image(values: Tensor) -> Tensor:

@@ -15,7 +15,6 @@ from core.errors import ExplorerError  # noqa: E402
 from explorer.ui import page_list, png_drop, preparation, server_state, urls  # noqa: E402
 from explorer.ui.components import html_snippets, term_marks  # noqa: E402
 
-server_state.opened.set()
 st.set_page_config(page_title="Neuron explorer", page_icon=str(html_snippets.MARK), layout="wide")
 st.logo(html_snippets.LOGO)
 home = st.Page(urls.HOME, title="Home", icon=":material/home:", url_path="front", default=True)
@@ -48,8 +47,7 @@ try:
 except ExplorerError as error:
     st.error(str(error))
 finally:
-    # Workers start after the first page is drawn, so that they do not slow it down. So does the
-    # preparation of the other pages.
+    # `explorer app` did both when the server began to answer; `streamlit run` did not.
     server_state.work()
     preparation.start()
     server_state.keep_imported()

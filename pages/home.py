@@ -1,7 +1,6 @@
 """Home: pictures of units, links to all pages, and a list of what is on this machine."""
 
 import sys
-import time
 
 import streamlit as st
 
@@ -11,8 +10,6 @@ from explorer.ui.components import html_snippets
 from explorer.ui.components.term_marks import mark_terms
 from explorer.ui.home import front_page
 
-# Time in which the pictures of the page reach the browser.
-PICTURES_SECONDS = 0.3
 # Old links to the Layers page led to the home page; their query has one of these parameters.
 OF_LAYERS = frozenset({"network", "layer", "unit", "page", "find", "show", "index"})
 LEAD = (
@@ -63,8 +60,6 @@ def show_loaded() -> None:
         slot = st.empty()
         if "core.networks.network" not in sys.modules:
             slot.html('<p class="loaded" role="status">Opening SketchNet ...</p>')
-            # While Python imports PyTorch, the server sends little. The pictures go first.
-            time.sleep(PICTURES_SECONDS)
         try:
             slot.html(front_page.loaded_html())
         except ExplorerError as error:

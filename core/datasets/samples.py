@@ -8,6 +8,7 @@ also used as style images, are in ``core.paintings``.
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from PIL import Image
 
@@ -42,13 +43,16 @@ def _scene(subject: str, index: int) -> Callable[[], Image.Image]:
     return draw_scene
 
 
-def _photograph(function: str) -> Callable[[], Image.Image]:
-    """Return a function that reads a photograph, given the name of scikit-image's function."""
+def _photograph(file: str) -> Callable[[], Image.Image]:
+    """Return a function that reads a photograph, given the name of scikit-image's file.
+
+    scikit-image's own functions read the same files, but import much more.
+    """
 
     def read() -> Image.Image:
-        import skimage.data
+        from skimage.data import data_dir
 
-        return Image.fromarray(getattr(skimage.data, function)()).convert("RGB")
+        return Image.open(Path(data_dir) / file).convert("RGB")
 
     return read
 
@@ -58,20 +62,20 @@ SAMPLES: Mapping[str, SampleImage] = {
     "village": SampleImage("village", _scene("village", 4)),
     "meadow": SampleImage("meadow", _scene("meadow", 3)),
     "sea": SampleImage("sea", _scene("sea", 1)),
-    "astronaut": SampleImage("astronaut", _photograph("astronaut")),
-    "cat": SampleImage("cat", _photograph("chelsea")),
-    "coffee": SampleImage("coffee", _photograph("coffee")),
-    "rocket": SampleImage("rocket", _photograph("rocket")),
-    "galaxies": SampleImage("galaxies", _photograph("hubble_deep_field")),
+    "astronaut": SampleImage("astronaut", _photograph("astronaut.png")),
+    "cat": SampleImage("cat", _photograph("chelsea.png")),
+    "coffee": SampleImage("coffee", _photograph("coffee.png")),
+    "rocket": SampleImage("rocket", _photograph("rocket.jpg")),
+    "galaxies": SampleImage("galaxies", _photograph("hubble_deep_field.jpg")),
 }
 
 # The samples that are drawings and no photographs.
 DRAWN = ("village", "meadow", "sea")
 
 STYLES: Mapping[str, SampleImage] = {
-    "tissue": SampleImage("stained tissue", _photograph("immunohistochemistry")),
-    "retina": SampleImage("veins of an eye", _photograph("retina")),
-    "gravel": SampleImage("gravel", _photograph("gravel")),
+    "tissue": SampleImage("stained tissue", _photograph("ihc.png")),
+    "retina": SampleImage("veins of an eye", _photograph("retina.jpg")),
+    "gravel": SampleImage("gravel", _photograph("gravel.png")),
 }
 
 

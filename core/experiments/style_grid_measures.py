@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 from torch import Tensor
 
 from core.analysis import unit_labels
@@ -157,6 +156,9 @@ def edges_kept(photograph: Tensor, picture: Tensor) -> float:
     Args:
         photograph, picture: the photograph and the other image, ``[1, 3, H, W]`` in ``[0, 1]``.
     """
+    # Nothing else here needs SciPy, whose import takes a while.
+    from scipy import ndimage
+
     expected, actual = _edges(photograph), _edges(picture)
     if not expected.any():
         return 1.0
@@ -167,6 +169,8 @@ def edges_kept(photograph: Tensor, picture: Tensor) -> float:
 
 def _edges(image: Tensor) -> npt.NDArray[np.bool_]:
     """Return which pixels of an image, RGB or grey, are edge pixels, ``[H, W]``."""
+    from scipy import ndimage
+
     colours = image[0].expand(COLOUR, -1, -1).cpu().double().numpy()
     luma = np.tensordot(colours, np.array(LUMA_WEIGHTS), axes=(0, 0))
     gradient = np.hypot(ndimage.sobel(luma, 0), ndimage.sobel(luma, 1))

@@ -40,9 +40,14 @@ class TimmNetwork:
     parameters: int
 
     @property
+    def folder_name(self) -> str:
+        """Name of the folder into which the published weights are downloaded."""
+        return f"{HUB_PREFIX}{self.hub.replace('/', '--')}"
+
+    @property
     def folder(self) -> Path:
         """The folder into which the published weights are downloaded."""
-        return hub_folder() / f"{HUB_PREFIX}{self.hub.replace('/', '--')}"
+        return hub_folder() / self.folder_name
 
 
 def is_installed() -> bool:

@@ -9,8 +9,6 @@ of channels that respond together appear as squares along the diagonal.
 from dataclasses import dataclass
 
 import torch
-from scipy.cluster import hierarchy
-from scipy.spatial.distance import squareform
 from torch import Tensor
 
 from core.networks.network import Network
@@ -61,6 +59,10 @@ class ChannelCorrelations:
         active = self.active.nonzero()[:, 0].tolist()
         if len(active) < 3:
             return list(active)
+        # Nothing else here needs SciPy, whose import takes a while.
+        from scipy.cluster import hierarchy
+        from scipy.spatial.distance import squareform
+
         distances = (1 - self.cosines[active][:, active]).clamp(min=0).double()
         distances = (distances + distances.mT) / 2
         distances.fill_diagonal_(0)
@@ -73,7 +75,7 @@ class ChannelCorrelations:
 
         Each entry is two channels and their cosine, for example ``(3, 17, 0.93)``.
         """
-        return _largest(self.cosines, count)
+        return _entries(self.cosines, *_largest(self.cosines, count))
 
     def differing_pairs(
         self, other: "ChannelCorrelations", count: int
@@ -85,7 +87,8 @@ class ChannelCorrelations:
             other image, from -1 to 1.
         """
         difference = self.cosines - other.cosines
-        return [(i, j, float(difference[i, j])) for i, j, _ in _largest(difference.abs(), count)]
+        rows, cols = _largest(difference.abs(), count)
+        return _entries(difference, rows, cols)
 
 
 def channel_correlations(network: Network, image: Tensor, layer: str) -> ChannelCorrelations:
@@ -95,8 +98,13 @@ def channel_correlations(network: Network, image: Tensor, layer: str) -> Channel
     return ChannelCorrelations(name, (products[0] / count[0]).cpu())
 
 
-def _largest(values: Tensor, count: int) -> list[tuple[int, int, float]]:
-    """Return row, column and value of the largest entries above the diagonal, largest first."""
+def _largest(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return the rows and columns of the largest entries above the diagonal, largest first."""
     rows, cols = torch.triu_indices(len(values), len(values), offset=1)
-    indices = values[rows, cols].topk(min(count, len(rows))).indices.tolist()
-    return [(int(rows[it]), int(cols[it]), float(values[rows[it], cols[it]])) for it in indices]
+    indices = values[rows, cols].topk(min(count, len(rows))).indices
+    return rows[indices], cols[indices]
+
+
+def _entries(values: Tensor, rows: Tensor, cols: Tensor) -> list[tuple[int, int, float]]:
+    """Return row, column and value of some entries."""
+    return list(zip(rows.tolist(), cols.tolist(), values[rows, cols].tolist(), strict=True))

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import plotly.colors
 import plotly.graph_objects as go
-from torch import Tensor
+
+Axis = Mapping[str, Any]
 
 BINS = 48
 HEIGHT = 260
@@ -27,21 +27,15 @@ LABEL_LINE = 16
 FULL_COLOUR = 0.55
 # Height of one row of a heat map, in pixels.
 ROW_HEIGHT = 30
-# Plotly's colour scale Magma with another first colour, because Streamlit replaces Magma's own.
-COLOUR_SCALE = ["#060418", *plotly.colors.sequential.Magma[1:]]
 # Smaller losses are not drawn, because a logarithmic axis has no 0.
 LEAST_LOSS = 1e-6
 # Space above the highest curve, in powers of ten.
 HEADROOM = 0.1
-# Approximate largest number of labels along each side of a matrix.
-TICKS_AT_MOST = 48
-# The colour of the outline of selected cells of a matrix.
-MARK_COLOUR = "#6fe3ff"
 # Greys that are legible on the light and the dark theme.
 GREY = "rgba(128, 128, 128, 0.75)"
 PALE_GREY = "rgba(128, 128, 128, 0.45)"
 GRID = "rgba(128,128,128,0.2)"
-TRANSPARENT = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"}
+TRANSPARENT = "rgba(0,0,0,0)"
 
 
 def histogram(
@@ -68,7 +62,11 @@ def histogram(
         hovertemplate=f"%{{y:.1f}}% of {what} excite it to %{{customdata[0]:.3g}} to "
         "%{customdata[1]:.3g}<extra></extra>",
     )
-    figure = go.Figure(bars)
+    top = LABEL_LINE * len(marks) + LABEL_LINE // 2
+    x = {"zeroline": False, "showgrid": False}
+    # Most images activate a neuron little. On a linear axis, the other bars would be invisible.
+    y = {"title": f"{what}, %", "type": "log", "dtick": 1, "gridcolor": GRID}
+    figure = go.Figure(bars, flat_layout(HEIGHT, x, y, top, bargap=0, showlegend=False))
     for line, (name, value) in enumerate(marks.items()):
         figure.add_vline(value, line={"color": GREY, "width": 1, "dash": "dot"})
         right = value > (edges[0] + edges[-1]) / 2
@@ -84,11 +82,6 @@ def histogram(
             yshift=LABEL_LINE * line,  # values may be close, so every label has a line of its own
             font={"size": 12},
         )
-    top = LABEL_LINE * len(marks) + LABEL_LINE // 2
-    _lay_out(figure, HEIGHT, top=top, bargap=0, showlegend=False)
-    figure.update_xaxes(title=None, zeroline=False, showgrid=False)
-    # Most images activate a neuron little. On a linear axis, the other bars would be invisible.
-    figure.update_yaxes(title=f"{what}, %", type="log", dtick=1, gridcolor=GRID)
     return figure
 
 
@@ -103,36 +96,36 @@ def loss_curves(
         share: fraction of all steps that the curves cover, from 0 to 1. The x-axis always covers
             all steps.
     """
-    figure = go.Figure()
+    lines = []
     for name, curve in curves.items():
-        last = max(len(curve) - 1, 1)
-        figure.add_scatter(
-            x=[100 * share * at / last for at in range(len(curve))],
-            y=[it if it > LEAST_LOSS else None for it in curve],
-            name=name,
-            mode="lines",
-            line={
-                "color": colours[name],
-                "width": 2,
-                "dash": "dash" if name.startswith("content") else "solid",
-            },
-            hovertemplate=f"{name}: %{{y:.2g}}<extra></extra>",
+        losses = np.array(curve, dtype=float)
+        dash = "dash" if name.startswith("content") else "solid"
+        lines.append(
+            go.Scatter(
+                x=np.linspace(0, 100 * share, len(losses)),
+                y=np.where(losses > LEAST_LOSS, losses, np.nan),
+                name=name,
+                mode="lines",
+                line={"color": colours[name], "width": 2, "dash": dash},
+                hovertemplate=f"{name}: %{{y:.2g}}<extra></extra>",
+            )
         )
     # At the bottom of the figure: relative to the axes, it covers them in a window that grows.
     legend = {"itemclick": False, "itemdoubleclick": False, "orientation": "h"}
     legend |= {"yref": "container", "y": 0, "yanchor": "bottom"}
+    x = {"range": [0, 100], "showgrid": False, "ticksuffix": "%", "zeroline": False}
+    y = {
+        "title": "loss",
+        "type": "log",
+        "range": _decades(it for curve in curves.values() for it in curve if it > LEAST_LOSS),
+        "dtick": 1,
+        "exponentformat": "power",
+        "gridcolor": GRID,
+    }
     height = HEIGHT + LEGEND_HEIGHT
-    _lay_out(figure, height, top=8, right=LABEL_MARGIN, hovermode="x", legend=legend)
-    figure.update_xaxes(range=[0, 100], showgrid=False, ticksuffix="%", zeroline=False)
-    figure.update_yaxes(
-        title="loss",
-        type="log",
-        range=_decades(it for curve in curves.values() for it in curve if it > LEAST_LOSS),
-        dtick=1,
-        exponentformat="power",
-        gridcolor=GRID,
+    return go.Figure(
+        lines, flat_layout(height, x, y, 8, LABEL_MARGIN, hovermode="x", legend=legend)
     )
-    return figure
 
 
 def _decades(values: Iterable[float]) -> tuple[float, float]:
@@ -165,121 +158,26 @@ def heatmap(
     names = list(values)[::-1]  # Plotly draws the first row at the bottom.
     cells = [list(values[name]) for name in names]
     red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    figure = go.Figure(
-        go.Heatmap(
-            x=list(columns),
-            y=names,
-            z=cells,
-            text=[["" if it is None else format_value(it) for it in row] for row in cells],
-            texttemplate="%{text}",
-            hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
-            zmin=0,
-            zmax=top,
-            colorscale=[
-                [0, f"rgba({red}, {green}, {blue}, 0.04)"],
-                [1, f"rgba({red}, {green}, {blue}, {FULL_COLOUR})"],
-            ],
-            showscale=False,
-            xgap=3,
-            ygap=3,
-        )
-    )
-    _lay_out(figure, ROW_HEIGHT * len(names) + ROW_HEIGHT, top=ROW_HEIGHT)
-    figure.update_xaxes(side="top", showgrid=False, title=None)
-    figure.update_yaxes(showgrid=False, title=None)
-    return figure
-
-
-def cosine_matrix(
-    cosines: Tensor, order: Sequence[int], names: Sequence[str], side: int = 760
-) -> go.Figure:
-    """Draw which neurons are active together, as a matrix of cosine similarities.
-
-    Args:
-        cosines: ``[C, C]``, the cosine similarity of each pair of neurons, from 0 to 1.
-        order: numbers of the neurons, in the order of rows (from the top) and columns (from the
-            left). Neurons that are not in it are not drawn.
-        names: names of all C neurons.
-        side: side of the figure in pixels.
-    """
-    units = list(order)
-    shown = [names[unit] for unit in units]
     heat = go.Heatmap(
-        z=cosines[units][:, units].numpy().round(3),
-        x=list(range(len(units))),
-        y=list(range(len(units))),
-        customdata=[[f"{one}<br>{other}" for other in shown] for one in shown],
-        hovertemplate="%{customdata}<br>together %{z:.2f}<extra></extra>",
-        colorscale=COLOUR_SCALE,
+        x=list(columns),
+        y=names,
+        z=cells,
+        text=[["" if it is None else format_value(it) for it in row] for row in cells],
+        texttemplate="%{text}",
+        hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
         zmin=0,
-        zmax=1,
-        colorbar={"title": {"text": "cosine"}, "thickness": 12, "outlinewidth": 0},
+        zmax=top,
+        colorscale=[
+            [0, f"rgba({red}, {green}, {blue}, 0.04)"],
+            [1, f"rgba({red}, {green}, {blue}, {FULL_COLOUR})"],
+        ],
+        showscale=False,
+        xgap=3,
+        ygap=3,
     )
-    figure = go.Figure(heat)
-    step = max(1, len(shown) // TICKS_AT_MOST)
-    ticks = {
-        "tickvals": list(range(0, len(shown), step)),
-        "ticktext": shown[::step],
-        "tickfont": {"size": 10},
-        "showgrid": False,
-        "zeroline": False,
-    }
-    figure.update_xaxes(**ticks, tickangle=-90, constrain="domain")
-    figure.update_yaxes(**ticks, autorange="reversed", scaleanchor="x", constrain="domain")
-    figure.update_layout(
-        width=side, height=side, margin={"l": 10, "r": 10, "t": 60, "b": 10}, font={"size": 13}
-    )
-    return figure
-
-
-def make_clickable(
-    figure: go.Figure, order: Sequence[int], pair: tuple[int, int], side: int
-) -> None:
-    """Make the cells of a cosine matrix clickable, and outline the two cells of a pair.
-
-    Plotly reports no clicks on heat maps, but it does on scatter points. Therefore an invisible
-    point covers each cell.
-
-    Args:
-        figure: a figure that ``cosine_matrix`` returned. It is changed; its axes lose their labels.
-        order: the ``order`` with which ``cosine_matrix`` drew the figure.
-        pair: two neurons. If both are drawn, their two cells are outlined.
-        side: side of the figure in pixels.
-    """
-    count = len(order)
-    cells = [(row, col) for row in range(count) for col in range(count)]
-    invisible = {"marker": {"opacity": 0}}
-    figure.add_scatter(
-        x=[col for _, col in cells],
-        y=[row for row, _ in cells],
-        mode="markers",
-        marker={"symbol": "square", "size": max(3.0, side / max(count, 1)), "opacity": 0},
-        selected=invisible,
-        unselected=invisible,
-        customdata=[figure.data[0].customdata[row][col] for row, col in cells],
-        text=[f"{figure.data[0].z[row][col]:.2f}" for row, col in cells],
-        hovertemplate="%{customdata}<br>together %{text}<extra></extra>",
-        showlegend=False,
-    )
-    if set(pair) <= set(order):
-        one, other = (list(order).index(unit) for unit in pair)
-        for row, col in ((one, other), (other, one)):
-            figure.add_shape(
-                type="rect",
-                x0=col - 0.5,
-                x1=col + 0.5,
-                y0=row - 0.5,
-                y1=row + 0.5,
-                line={"color": MARK_COLOUR, "width": 2},
-            )
-    figure.update_traces(
-        showscale=False, hoverinfo="skip", hovertemplate=None, selector={"type": "heatmap"}
-    )
-    ends = [-0.5, count - 0.5]
-    no_ticks = {"showticklabels": False, "ticks": ""}
-    figure.update_xaxes(range=ends, **no_ticks)
-    figure.update_yaxes(range=ends[::-1], autorange=False, constraintoward="top", **no_ticks)
-    _lay_out(figure, figure.layout.height, width=None, clickmode="event+select", dragmode=False)
+    height = ROW_HEIGHT * len(names) + ROW_HEIGHT
+    x, y = {"showgrid": False, "side": "top"}, {"showgrid": False}
+    return go.Figure(heat, flat_layout(height, x, y, ROW_HEIGHT))
 
 
 def bars(
@@ -300,14 +198,14 @@ def bars(
         format_value: returns the text above the bar of a value.
         height: height of the figure in pixels; lying bars have the height that they need.
     """
-    figure = go.Figure()
+    drawn = []
     default = list(colours.values())[len(colours) // 2]
     count = sum(map(len, values.values()))
     lying = count > UPRIGHT_AT_MOST
     names, lengths = ("y", "x") if lying else ("x", "y")
     for number, (name, row) in enumerate(values.items()):
         colour = [colours.get(it, default) for it in row] if number == 0 else PALE_GREY
-        figure.add_bar(
+        bar = go.Bar(
             name=name,
             **{names: list(row), lengths: list(row.values())},
             orientation="h" if lying else "v",
@@ -321,27 +219,37 @@ def bars(
             marker={"color": colour, "line": {"width": 0}},
             hovertemplate=f"%{{{names}}}: %{{text}}<extra>{name}</extra>",
         )
+        drawn.append(bar)
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
     top = 28 if len(values) > 1 or not lying else 0
     if lying:
         height = top + BAR_HEIGHT * count
     right = VALUE_WIDTH if lying else 0
-    _lay_out(figure, height, top, right, showlegend=len(values) > 1, legend=legend)
-    figure.update_layout(bargap=0.25, bargroupgap=0.05)
-    words: dict[str, Any] = {"title": None, "showgrid": False, "type": "category"}
-    zero: dict[str, Any] = {"title": None, "showgrid": False, "showticklabels": False}
-    zero |= {"zeroline": True, "zerolinecolor": GREY}
-    figure.update_xaxes(zero if lying else words)
-    figure.update_yaxes(words | {"autorange": "reversed"} if lying else zero)
-    return figure
+    words: Axis = {"showgrid": False, "type": "category"}
+    zero = {"showgrid": False, "showticklabels": False, "zeroline": True, "zerolinecolor": GREY}
+    x, y = (zero, {**words, "autorange": "reversed"}) if lying else (words, zero)
+    layout = flat_layout(height, x, y, top, right, showlegend=len(values) > 1, legend=legend)
+    return go.Figure(drawn, {**layout, "bargap": 0.25, "bargroupgap": 0.05})
 
 
-def _lay_out(figure: go.Figure, height: int, top: int = 0, right: int = 0, **layout: Any) -> None:
-    """Set a figure's height and margins in pixels, and a transparent background; forbid zooming.
+def flat_layout(
+    height: int, x: Axis, y: Axis, top: int = 0, right: int = 0, **layout: Any
+) -> dict[str, Any]:
+    """Return a layout with a transparent background, in which one cannot zoom.
 
-    ``layout`` holds further settings of the layout.
+    It is given to Plotly at once, because each later change takes milliseconds.
+
+    Args:
+        height, top, right: the height of the figure and its margins in pixels.
+        x, y: settings of the axes.
+        layout: further settings of the layout.
     """
-    margin = {"l": 0, "r": right, "t": top, "b": 0}
-    figure.update_layout(height=height, margin=margin, **TRANSPARENT, **layout)
-    figure.update_xaxes(fixedrange=True)
-    figure.update_yaxes(fixedrange=True)
+    return {
+        "height": height,
+        "margin": {"l": 0, "r": right, "t": top, "b": 0},
+        "xaxis": {**x, "fixedrange": True},
+        "yaxis": {**y, "fixedrange": True},
+        "paper_bgcolor": TRANSPARENT,
+        "plot_bgcolor": TRANSPARENT,
+        **layout,
+    }

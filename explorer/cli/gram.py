@@ -36,14 +36,14 @@ def gram(
     """Show which neurons of a layer fire together in a picture, which is its style."""
     from core.images import image_io
     from core.style import gram_matrix
-    from explorer.charts import figures
+    from explorer.charts.cosine_matrix import cosine_matrix
 
     check_output(out, (".html",))
     loaded = load_network(network, weights, device)
     picture = image_io.to_tensor(image_io.resize_longer_side(open_image(image), size))
     found = gram_matrix.channel_correlations(loaded, picture, layer)
     names = _names(loaded, loaded.layer(layer))
-    figure = figures.cosine_matrix(found.cosines, found.order(), names)
+    figure = cosine_matrix(found.cosines, found.order(), names)
     title = f"{loaded.name} {found.layer}: which neurons fire together in {Path(image).name}"
     figure.update_layout(title=title)
     write_file(out, figure.to_html(include_plotlyjs=True).encode())

@@ -1,6 +1,5 @@
 """The command that starts the app. It also runs if the command line contains no command."""
 
-import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +9,6 @@ from core.errors import ExplorerError
 from explorer import own_code
 from explorer.cli import options
 from explorer.cli.options import cli
-
-# If no page is opened for so long, the server prepares itself for the first one.
-ALONE_SECONDS = 5.0
 
 
 @cli.callback(invoke_without_command=True)
@@ -74,20 +70,7 @@ def app(
         from explorer.library import catalogue as collections
 
         collections.configure(library)
-    threading.Thread(target=prepare, daemon=True).start()
     from explorer.server.run_app import run_app
+    from explorer.ui import preparation
 
-    run_app(allowed, host, port)
-
-
-def prepare() -> None:
-    """Prepare the pages and start the workers, unless a page that is opened soon does so itself.
-
-    This would slow down the server's start and the first page.
-    """
-    from explorer.ui import preparation, server_state
-
-    if server_state.opened.wait(ALONE_SECONDS):
-        return
-    preparation.prepare()
-    server_state.work()
+    run_app(allowed, host, port, preparation.start)

@@ -265,11 +265,13 @@ def main() -> None:
 def _work(store: Store, name: str, modules: Sequence[Sequence[str]]) -> None:
     """Render parts of jobs until this process gets SIGTERM, which raises ``SystemExit``."""
     with hold_lock(store, name) as lock:
+        # What is imported is never freed. To look for garbage in it, now or later, takes time only.
+        gc.disable()
         from explorer.rendering import render_recipe
 
         own_code.expect(modules)
-        # What was imported is never freed, so looking for garbage in it takes time only.
         gc.freeze()
+        gc.enable()
         compute = cores.sharing(render_recipe.render_updates)
         worker = Worker(store, name, compute, pauses=True, networks=own_code.networks)
         cold = True

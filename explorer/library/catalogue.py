@@ -142,10 +142,11 @@ def list_checkpoints() -> dict[str, OwnCheckpoint]:
 
 def describe_checkpoints() -> tuple[NetworkInfo, ...]:
     """Return a description of the network of each checkpoint of the library."""
-    known = {it.name: it for it in known_networks.describe_networks()}
+    own = list_checkpoints()
+    known = {it.name: it for it in known_networks.describe_networks()} if own else {}
     return tuple(
         replace(known[it.architecture], name=name, source=OWN, ready=True, download_mb=0.0)
-        for name, it in list_checkpoints().items()
+        for name, it in own.items()
         if it.architecture in known
     )
 

@@ -43,6 +43,7 @@ class Guard:
         access: Access,
         headers: Mapping[str, str],
         held_bytes: Callable[[], int],
+        page_headers: Callable[[str, Mapping[str, str]], dict[str, str]],
     ) -> None:
         """Wrap an app.
 
@@ -51,11 +52,13 @@ class Guard:
             access: the conditions under which requests reach the app.
             headers: headers that all responses of the app get.
             held_bytes: returns the total size of the uploaded files that the app has in memory.
+            page_headers: returns further headers of a page, given its path and query.
         """
         self._app = app
         self._access = access
         self._headers = dict(headers)
         self._held_bytes = held_bytes
+        self._page_headers = page_headers
         self._arriving_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -153,6 +156,8 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 headers.update(self._headers)
                 is_file = not headers.get("content-type", "text/html").startswith("text/html")
+                if not is_file and message["type"] == "http.response.start":
+                    headers.update(self._page_headers(request.url.path, request.query_params))
                 if identity != before and not is_file:
                     # A page's files are requested together; each would get another identity.
                     cookie = Response()

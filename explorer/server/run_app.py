@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import webbrowser
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -15,10 +15,12 @@ from urllib.parse import urlencode
 import streamlit
 from starlette.middleware import Middleware
 from streamlit import config, runtime
+from streamlit.components.v2 import manifest_scanner
 
 from explorer.paths import ROOT
 from explorer.server.access import LOOPBACK, Access, is_address
 from explorer.server.guard import TOKEN, Guard
+from explorer.server.preloading import Preloading
 from explorer.server.token_page import page_headers
 
 INDEX_PAGE = Path(streamlit.__file__).parent / "static" / "index.html"
@@ -26,25 +28,32 @@ INDEX_PAGE = Path(streamlit.__file__).parent / "static" / "index.html"
 EVERY_ADDRESS = ("0.0.0.0", "::")
 
 
-def run_app(access: Access, host: str, port: int | None) -> None:
+def run_app(access: Access, host: str, port: int | None, prepare: Callable[[], object]) -> None:
     """Run the app until it is stopped by Ctrl+C or SIGTERM.
 
     Args:
         access: the conditions under which requests are answered.
         host: name or address to listen on.
         port: port to listen on; by default 8501 or the next free one.
+        prepare: called once, when the server is about to answer.
     """
     address = host.strip("[]")
 
     @contextlib.asynccontextmanager
     async def announce(_: Any) -> AsyncIterator[None]:
         show_start(access, address, int(config.get_option("server.port")))
+        prepare()
         yield
 
     # Streamlit reads its configuration from the current folder.
     os.chdir(ROOT)
+    without_component_packages()
     guard = Middleware(
-        Guard, access=access, headers=page_headers(INDEX_PAGE), held_bytes=uploaded_bytes
+        Guard,
+        access=access,
+        headers=page_headers(INDEX_PAGE),
+        held_bytes=uploaded_bytes,
+        page_headers=Preloading(INDEX_PAGE).headers,
     )
     app = streamlit.App(ROOT / "explorer" / "app.py", middleware=[guard], lifespan=announce)
     options = {
@@ -62,6 +71,15 @@ def run_app(access: Access, host: str, port: int | None) -> None:
     signal.signal(signal.SIGTERM, _leave)
     with contextlib.suppress(KeyboardInterrupt):
         app.run(config=options)
+
+
+def without_component_packages() -> None:
+    """Let Streamlit look for no packages with components when it starts: the app uses none.
+
+    It would parse the metadata of every installed package four times, a fifth of the server's
+    start.
+    """
+    manifest_scanner.scan_component_manifests = lambda max_workers=None: []
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from core.errors import unknown
-from explorer.recipe_fields import STYLE_FIELDS
+from explorer.recipe_fields.style_fields import STYLE_FIELDS
 from explorer.text.formatting import percent
 
 # For each problem what the picture shows, with the share that was measured; for each setting that

@@ -1,11 +1,13 @@
 """Does ahead what the first visit of a page would otherwise wait for.
 
-This is the import of charts, image processing and all computation, which takes a second or two, and
-the small pictures of the samples, which most pages show. The module itself imports none of that.
+This is the start of the workers, the import of charts, image processing and all computation, which
+takes a second or two, and the small pictures of the samples, which most pages show. The module
+itself imports none of that.
 """
 
 import ast
 import functools
+import gc
 import importlib
 import logging
 import threading
@@ -14,33 +16,49 @@ from pathlib import Path
 from explorer.ui import page_list, urls
 
 LOG = logging.getLogger(__name__)
-
-
-def start() -> None:
-    """Call ``prepare`` in a thread of its own, once in this process."""
-    _thread()
+# What pages import only when they measure something for the first time.
+LATER = ("scipy.cluster.hierarchy", "scipy.ndimage", "scipy.spatial.distance")
 
 
 @functools.cache
-def _thread() -> threading.Thread:
+def start() -> threading.Thread:
+    """Start the workers and call ``prepare`` in a thread, once in this process; return the thread.
+
+    The server calls it when it begins to answer. What is done while the first visitor's browser
+    still loads the app need not be waited for. Workers import on another core meanwhile, and have a
+    lower priority than the pages.
+    """
     thread = threading.Thread(target=_prepare_and_log, name="preparation", daemon=True)
     thread.start()
     return thread
 
 
 def _prepare_and_log() -> None:
+    from explorer.ui import server_state
+
     try:
+        server_state.work()
+        # Nothing of what is imported becomes garbage; to look for it takes a sixth of the time.
+        gc.disable()
         prepare()
     except Exception:
         # A page that needs what failed tries it again, and shows the reason.
         LOG.exception("what pages need could not be prepared")
+    finally:
+        gc.enable()
+        server_state.keep_imported()
 
 
 def prepare() -> None:
-    """Import what all pages import, and make the small pictures of the samples.
+    """Make the small pictures of the home page and the samples, and import what all pages import.
 
-    A page that is opened meanwhile waits only for what it needs itself.
+    The home page comes first: it needs no PyTorch, and most visitors begin there. A page that is
+    opened meanwhile waits only for what it needs itself.
     """
+    from explorer.ui.home import front_page
+
+    for layer in front_page.FEATURED_UNITS:
+        front_page.column(layer)
     for page in page_list.PAGES:
         for name in imported_modules(Path(page.page)):
             importlib.import_module(name)
@@ -48,6 +66,8 @@ def prepare() -> None:
 
     for sample in image_picker.TITLES:
         image_picker.thumbnail(sample)
+    for name in LATER:
+        importlib.import_module(name)
 
 
 @functools.cache

@@ -41,8 +41,6 @@ NETWORKS_AT_MOST = 4
 # The engine (the workers) of each data folder. A server has one folder; tests use several.
 _ENGINES: "dict[Path, Engine]" = {}
 _STARTING = threading.Lock()
-# Set as soon as a first page is opened.
-opened = threading.Event()
 # For each type of argument that Streamlit cannot tell apart: what tells its objects apart.
 HASHES: dict[str | type[Any], Callable[[Any], Any]] = {
     "core.networks.network.Network": attrgetter("fingerprint"),
@@ -108,13 +106,13 @@ def work() -> None:
 
 
 def keep_imported() -> None:
-    """Exclude imported modules from garbage collection.
+    """Exclude imported modules from garbage collection, unless it is off (``preparation``).
 
     Streamlit collects garbage after every run of a page. The objects of imported modules are never
     freed, and to check them each time took longer than to run most pages.
     """
     global _imported
-    if len(sys.modules) != _imported:
+    if gc.isenabled() and len(sys.modules) != _imported:
         _imported = len(sys.modules)
         gc.collect()
         gc.freeze()

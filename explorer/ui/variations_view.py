@@ -182,9 +182,8 @@ def _show_matrix(
         rows.append((head, tiles))
     # On a phone the heads of columns have no room for the name of the setting.
     corner = f"{NAMES.get(recipe.across, recipe.across)} \N{RIGHTWARDS ARROW}" if heads else ""
-    label = f"Variations: {recipe.key}"
     clicked = matrix.image_matrix(
-        columns, rows, size, "variations cells", label, corner, _open(recipe)
+        columns, rows, size, "variations cells", "Variations", corner, _open(recipe), recipe.key
     )
     if clicked:
         st.rerun()

@@ -66,6 +66,15 @@ def tiles(app: AppTest) -> dict[str, list[dict[str, Any]]]:
     return {it["label"].split()[0]: it["tiles"] for it in data if "tiles" in it}
 
 
+def test_rows_of_tiles_are_named_as_the_page_names_the_network(stand_in: StandIn) -> None:
+    layer = stand_in.network.shown[1].name
+    app = see(layer=layer, unit="2")
+    data = [json.loads(element.proto.json) for element in app.get("bidi_component")]
+    labels = [it["label"] for it in data if "tiles" in it]
+    assert f"Pictures of neuron 2 of {layer} in SketchNet" in labels
+    assert all("SketchNet" in it and "sketchnet" not in it for it in labels)
+
+
 def test_a_link_opens_a_neuron_and_draws_all_that_is_shown(stand_in: StandIn) -> None:
     layer = stand_in.network.shown[1]
     app = see(layer=layer.name, unit="2")
@@ -74,9 +83,9 @@ def test_a_link_opens_a_neuron_and_draws_all_that_is_shown(stand_in: StandIn) ->
     for words in ("Receptive field", "Fine grain", "Not measured", "More pictures of it"):
         assert words in page
     rows = tiles(app)
-    assert set(rows) == {"sketchnet", "similar", "Excited", "Inhibited"}
-    assert len(rows["sketchnet"]) == 1 + urls.DIVERSE + 1
-    assert len(rows["similar"]) <= layer.channels - 1
+    assert set(rows) == {"Pictures", "Similar", "Excited", "Inhibited"}
+    assert len(rows["Pictures"]) == 1 + urls.DIVERSE + 1
+    assert len(rows["Similar"]) <= layer.channels - 1
     every = [tile for row in rows.values() for tile in row]
     assert all(tile["picture"] and not tile["preview"] for tile in every)
     assert not app.warning and not app.error
@@ -163,7 +172,7 @@ def test_a_large_picture_leaves_the_small_ones_as_quick_as_usual(stand_in: Stand
 def test_another_picture_of_the_neuron_is_large(stand_in: StandIn, view: str, words: str) -> None:
     app = see(layer=stand_in.network.shown[0].name, unit="1", view=view)
     assert words in html(app)
-    (chosen,) = [it for it in tiles(app)["sketchnet"] if it["chosen"]]
+    (chosen,) = [it for it in tiles(app)["Pictures"] if it["chosen"]]
     assert chosen["id"] == f"view {view}"
 
 
@@ -249,14 +258,14 @@ def test_a_neuron_is_dead_only_if_no_picture_excites_it(
         app = see(layer=layer, unit="3")
         assert "this picture does not excite the neuron" in html(app)
         assert "Dead" not in html(app) and 'class="badge unknown"' in html(app)
-        assert "similar" not in tiles(app)
+        assert "Similar" not in tiles(app)
         index_of(stand_in.network, tmp_path)
         app = see(layer=layer, unit="3")
         assert 'class="badge poor"' in html(app) and "Dead" in html(app)
         assert "None of 20 pictures in photos excites this neuron" in html(app)
-        assert "crops" not in tiles(app), "nine crops that do not excite it"
+        assert "Examples" not in tiles(app), "nine crops that do not excite it"
         assert any("No picture excites this neuron" in it.value for it in app.caption)
-        assert "crops" in tiles(see(layer=layer, unit="3", pictures="least"))
+        assert "Examples" in tiles(see(layer=layer, unit="3", pictures="least"))
         other = html(see(layer=layer, unit="1"))
         assert "Dead" not in other
 
@@ -330,13 +339,13 @@ def test_projections_are_refused_in_networks_without_relus(
             app = see(layer=layer, unit="2", evidence=how)
             said = [it.value.replace("\\", "") for it in app.caption]
             assert any("defined for ReLUs only" in it and "SiLU" in it for it in said)
-            assert all(tile["picture"] for tile in tiles(app)["crops"])
+            assert all(tile["picture"] for tile in tiles(app)["Examples"])
 
 
 def test_the_first_layer_listens_to_no_neuron(stand_in: StandIn) -> None:
     assert set(tiles(see(layer=stand_in.network.shown[0].name, unit="0"))) == {
-        "sketchnet",
-        "similar",
+        "Pictures",
+        "Similar",
     }
 
 
@@ -397,9 +406,9 @@ def test_the_pictures_that_excite_it_most_least_and_between(
     layer = stand_in.network.shown[1].name
     hits = index.top(layer, 2)
     app = see(layer=layer, unit="2")
-    labels = [tile["label"] for tile in tiles(app)["crops"]]
+    labels = [tile["label"] for tile in tiles(app)["Examples"]]
     assert labels == [f"{hit.picture}, activation {hit.value:.3g}" for hit in hits]
-    assert all(tile["picture"] for tile in tiles(app)["crops"])
+    assert all(tile["picture"] for tile in tiles(app)["Examples"])
     least = tiles(see(layer=layer, unit="2", pictures="least"))["crops"]
     assert least[0]["label"].startswith(index.least(layer, 2)[0].picture)
     between = tiles(see(layer=layer, unit="2", pictures="between"))["crops"]
@@ -414,7 +423,7 @@ def test_evidence_is_shown_on_request(stand_in: StandIn, tmp_path: Path) -> None
     for how in ("", "around", "heat", "guided", "deconvolution"):
         app = see(layer=layer, unit="2", **({"evidence": how} if how else {}))
         assert not app.warning
-        seen[how] = tiles(app)["crops"][0]["picture"]
+        seen[how] = tiles(app)["Examples"][0]["picture"]
     assert None not in seen.values() and len(set(seen.values())) == 5
 
 
@@ -458,7 +467,7 @@ def test_a_bad_link_to_its_pictures_says_so(
     index_of(stand_in.network, tmp_path)
     app = see(layer=stand_in.network.shown[1].name, unit="2", **link)
     assert "A problem with this link" in app.warning[0].value
-    assert tiles(app)["crops"]
+    assert tiles(app)["Examples"]
 
 
 def test_questions_about_a_picture_are_answered(stand_in: StandIn) -> None:

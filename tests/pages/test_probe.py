@@ -40,7 +40,7 @@ def components(app: AppTest) -> list[dict[str, Any]]:
 def tiles(app: AppTest) -> dict[str, list[dict[str, Any]]]:
     """Return the tiles of each layer, by the layer's name."""
     found = [it for it in components(app) if "tiles" in it and not it["label"].startswith("Pict")]
-    return {it["label"].split()[1]: it["tiles"] for it in found}
+    return {it["label"].split()[2]: it["tiles"] for it in found}
 
 
 def picture(app: AppTest) -> dict[str, Any]:

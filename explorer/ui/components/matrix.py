@@ -30,6 +30,7 @@ def image_matrix(
     label: str,
     corner: str,
     on_open: Callable[[str], None],
+    set_key: str,
 ) -> str | None:
     """Show images in rows and columns that open with a click.
 
@@ -39,15 +40,16 @@ def image_matrix(
             is None.
         size: (height, width) of every image; only their proportion matters.
         key: the widget's key.
-        label: name of the set of images; if it changes, the table is built anew.
+        label: name of the set of images. If it or ``set_key`` changes, the table is built anew.
         corner: text in the upper left corner that explains the rows and columns.
         on_open: called with the id of a clicked image before the page runs again.
+        set_key: what else tells the set from others, and is not read aloud.
 
     Returns:
         The id of the image that was clicked just now, or None.
     """
     data = {
-        "set": label,
+        "set": f"{label} {set_key}",
         "label": label,
         "corner": corner,
         "proportion": f"{size[1]} / {size[0]}",

@@ -45,7 +45,10 @@ def mount_component(
         if callback is not None and value is not None:
             callback(str(value))
 
-    result = _component(name, html)(key=key, data=data, **{f"on_{event}_change": clicked})
+    # Streamlit asks whether a list is a table, and imports pandas for that. It leaves tuples alone,
+    # and both become the same JSON.
+    plain = {it: tuple(value) if isinstance(value, list) else value for it, value in data.items()}
+    result = _component(name, html)(key=key, data=plain, **{f"on_{event}_change": clicked})
     value = result[event]
     return None if value is None else str(value)
 

@@ -71,24 +71,27 @@ def tile_grid(
     on_open: Callable[[str], None] | None = None,
     columns: int = 0,
     pairs: bool = False,
+    set_key: str = "",
 ) -> str | None:
     """Show a grid of square pictures that open with a click.
 
     Args:
         tiles: the pictures.
         key: the widget's key.
-        label: name of the set of pictures, such as ``sketchnet relu3b, page 1``. While it is the
-            same, the grid is changed in place; if it changes, the grid is built anew.
+        label: name of the set of pictures, such as ``SketchNet relu3b, page 1``. While this and
+            ``set_key`` are the same, the grid is changed in place; else it is built anew.
         on_open: called with the id of a clicked tile before the page runs again.
         columns: number of tiles side by side on a wide page, if all tiles fit into one row; 0 for
             a grid of many rows, where the style sheet chooses the number.
         pairs: whether each tile shows a second picture, ``beside``.
+        set_key: what else tells the set from others, and is not read aloud.
 
     Returns:
         The id of the tile that was clicked just now, or None.
     """
     shown = [vars(tile) for tile in tiles]
-    data = {"set": label, "label": label, "columns": columns, "pairs": pairs, "tiles": shown}
+    data = {"label": label, "columns": columns, "pairs": pairs, "tiles": shown}
+    data["set"] = f"{label} {set_key}"
     html = '<div class="tiles" role="group"></div>'
     return mount_component("tiles", html, key, data, "open", on_open)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from core.analysis import unit_labels
 from core.networks import Layer, Network
+from core.networks.known_networks import title_of
 from explorer import layer_pages, thumbnails
 from explorer.store.results import StoredPicture
 from explorer.ui import urls
@@ -20,16 +21,21 @@ def neuron_title(unit: int, name: str) -> str:
 
 
 def link_grid(
-    network: Network, tiles: Sequence[PictureTile], key: str, label: str, columns: int = 0
+    network: Network,
+    tiles: Sequence[PictureTile],
+    key: str,
+    label: str,
+    columns: int = 0,
+    set_key: str = "",
 ) -> None:
     """Show a grid of units; a click on one opens its Neuron page.
 
     Args:
         network: the network.
         tiles: the tiles; the id of each is its layer and number, such as ``relu3b 12``.
-        key, label, columns: as in ``tile_grid``.
+        key, label, columns, set_key: as in ``tile_grid``.
     """
-    clicked = tile_grid(tiles, key, label, columns=columns)
+    clicked = tile_grid(tiles, key, label, columns=columns, set_key=set_key)
     if clicked is not None:
         layer, unit = clicked.rsplit(" ", 1)
         urls.open_neuron(network.name, layer, int(unit))
@@ -67,8 +73,8 @@ def show_tiles(
             pictures.append(replace(own, beside=seen))
     # Every tile has a caption, so that the rows are even.
     pictures = [replace(it, caption=it.caption or f"neuron {it.id}") for it in pictures]
-    label = f"{network.name} {layer.name}, page {page} {show}".rstrip()
-    return tile_grid(pictures, "tiles", label, pairs=show == urls.BOTH)
+    label = f"Neurons of {layer.name} in {title_of(network.name)}, page {page}"
+    return tile_grid(pictures, "tiles", label, pairs=show == urls.BOTH, set_key=show)
 
 
 def crops_tile(unit: int, name: str, crops: str | None) -> PictureTile:

@@ -10,6 +10,7 @@ import streamlit as st
 from core.analysis import unit_labels
 from core.analysis.unit_search import FoundUnit, UnitSearch
 from core.networks import Layer, Network
+from core.networks.known_networks import title_of
 from core.recipes.neuron import NeuronRecipe
 from core.sketchnet.labels import CLEAR
 from explorer import layer_pages
@@ -156,8 +157,9 @@ def _show_units(
             if query.text and not query.order:
                 html_snippets.side_heading(f"{some[0].why[:1].upper()}{some[0].why[1:]}")
             tiles = [_tile(pictures, it, order.values, previews) for it in some]
-            label = f"{network.name} {query} {some[0].named}"
-            neuron_grid.link_grid(network, tiles, f"found {number}", label, columns)
+            label = f"Neurons of {title_of(network.name)} that were found"
+            sought = f"{query} {some[0].named}"
+            neuron_grid.link_grid(network, tiles, f"found {number}", label, columns, sought)
 
     asked = requests.ask(recipes)
     job_status.show_while_running("found", asked, formatting.percent, show, stop=False)

@@ -15,7 +15,7 @@ from core.networks import Layer, Network
 from core.paintings import PAINTINGS
 from core.style.gram_matrix import ChannelCorrelations, channel_correlations
 from explorer import thumbnails
-from explorer.charts import figures
+from explorer.charts.cosine_matrix import cosine_matrix
 from explorer.text.formatting import percent
 from explorer.ui import chart, job_status, server_state, url_controls, urls
 from explorer.ui.components.figure_row import CaptionedImage, figure_row
@@ -58,15 +58,7 @@ def stage(context: LessonContext) -> None:
     for column, name, it in zip(columns, paintings_picked, found, strict=True):
         with column:
             figure_row([CaptionedImage(title_of(name), painting_url(name))])
-            square = figures.cosine_matrix(it.cosines, order, names, SQUARE_PIXELS)
-            square.update_traces(showscale=False)
-            square.update_layout(
-                margin={"l": 0, "r": 0, "t": 0, "b": 0},
-                paper_bgcolor="rgba(0,0,0,0)",
-                plot_bgcolor="rgba(0,0,0,0)",
-            )
-            square.update_xaxes(showticklabels=False, ticks="")
-            square.update_yaxes(showticklabels=False, ticks="")
+            square = cosine_matrix(it.cosines, order, names, SQUARE_PIXELS, bare=True)
             key = f"square {context.key} {column is columns[0]}"
             chart.show_chart(square, key, f"together-{layer.name}-{name}".replace(" ", "-"))
     _show_pair(context, layer, found, paintings_picked)

@@ -15,6 +15,7 @@ from core.experiments import lesson_measures
 from core.images import image_io
 from core.images.center_crop import CenterCrop
 from core.networks import Layer, Network
+from core.networks.known_networks import title_of
 from explorer import thumbnails
 from explorer.text import layer_summary
 from explorer.text.formatting import percent
@@ -131,8 +132,8 @@ def _show_units(context: LessonContext, layer: Layer, response: MeanResponse, pl
         for unit in units:
             caption = unit_labels.unit_name(network, layer, unit) or f"neuron {unit}"
             tiles.append(pictures.tile(unit, caption, previews))
-        label = f"{network.name} {layer.name} {place}"
-        neuron_grid.link_grid(network, tiles, f"unusual {name}", label, COUNT)
+        label = f"Neurons of {layer.name} in {title_of(network.name)}, picture {name}"
+        neuron_grid.link_grid(network, tiles, f"unusual {name}", label, COUNT, place)
 
     lesson_context.show_recipes(context, name, pictures.recipes, show)
 

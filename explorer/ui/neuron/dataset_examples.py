@@ -14,6 +14,7 @@ from core.errors import ExplorerError
 from core.images import image_io
 from core.index.reader import Hit, Index
 from core.networks import Layer, Network
+from core.networks.known_networks import title_of
 from explorer.charts import depth_colours, figures
 from explorer.library import indexes
 from explorer.reports import crop_images
@@ -122,8 +123,8 @@ def _grid(neuron: NeuronView, index: Index, which: str, how: str) -> None:
             )
             for at, (hit, words) in enumerate(found)
         ]
-        label = f"crops {network.name} {layer} {unit} {which} {how}"
-        clicked = tile_grid(tiles, "crops tiles", label, columns=3)
+        label = f"Examples for neuron {unit} of {layer} in {title_of(network.name)}"
+        clicked = tile_grid(tiles, "crops tiles", label, columns=3, set_key=f"{which} {how}")
         trouble = made.problem or problem
         st.caption(f"{formatting.escape_markdown(trouble)}." if trouble else STORIES[how])
         if clicked is not None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.analysis import unit_labels
 from core.networks import Layer, Network, connectivity
+from core.networks.known_networks import title_of
 from explorer import layer_pages
 from explorer.store.results import StoredPicture
 from explorer.text.formatting import percent
@@ -52,8 +53,8 @@ def show_variants(neuron: NeuronView, view: str, requests: job_requests.JobReque
             picture = found[name] or take.find()
             tiles.append(_variant(neuron.unit, name, picture, preview, name == view))
         how = " ".join(str(value) for value in vars(neuron.settings).values())
-        label = f"{neuron.network.name} {neuron.layer.name}, neuron {neuron.unit}, drawn with {how}"
-        if tile_grid(tiles, "views", label, pick, columns=len(tiles)):
+        label = f"Pictures of {_describe(neuron)}"
+        if tile_grid(tiles, "views", label, pick, columns=len(tiles), set_key=how):
             st.rerun()
 
     html_snippets.section(
@@ -62,6 +63,10 @@ def show_variants(neuron: NeuronView, view: str, requests: job_requests.JobReque
         "what matters to it. The last one shows what it wants least.",
     )
     job_status.show_while_running("views", asked, percent, show, stop=False)
+
+
+def _describe(neuron: NeuronView) -> str:
+    return f"neuron {neuron.unit} of {neuron.layer.name} in {title_of(neuron.network.name)}"
 
 
 def _variant(
@@ -128,7 +133,7 @@ def show_similar(
         if nearest:
             pictures = SmallPictures(network, layer)
             tiles = [_unit_tile(pictures, it, f"{cosine:.2f}") for it, cosine in nearest]
-        label = f"similar to {network.name} {layer.name} {unit}"
+        label = f"Similar to {_describe(neuron)}"
         neuron_grid.link_grid(network, tiles, "similar", label, SIMILAR)
 
     total = len(page.units)
@@ -177,7 +182,7 @@ def show_inputs(neuron: NeuronView, requests: job_requests.JobRequests) -> None:
                 for it in some:
                     strength = f"{it.weight / most:+.2f}".replace("-", "\N{MINUS SIGN}")
                     tiles.append(_unit_tile(pictures, it.unit, strength, previews))
-                label = f"{name} {network.name} {neuron.layer.name} {neuron.unit}"
+                label = f"{name}: neurons that {_describe(neuron)} listens to"
                 if tiles:
                     neuron_grid.link_grid(network, tiles, name, label, INPUTS)
                 else:

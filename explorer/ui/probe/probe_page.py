@@ -270,9 +270,10 @@ def show_units(view: ProbeView) -> None:
                 tile = replace(tile, detail=answers.moved(it.value, view.changed_value(layer, it)))
                 sheet = sheets.pictures.get(place)
                 tiles.append(replace(tile, beside=sheet, chosen=place == view.selected))
-            label = f"{network.name} {layer.name} {view.picked.name} {position}"
+            label = f"Neurons of {layer.name} in {title_of(network.name)}"
             key, pairs = f"known {layer.name}", index is not None
-            if tile_grid(tiles, key, label, select, len(tiles), pairs=pairs):
+            place_key = f"{view.picked.name} {position}"
+            if tile_grid(tiles, key, label, select, len(tiles), pairs, place_key):
                 st.rerun()
 
     job_status.show_while_running("known", asked, percent, show, stop=False)

@@ -13,8 +13,9 @@ from torch.nn import functional
 from core.analysis import unit_labels
 from core.images import image_io
 from core.networks import Layer, Network
+from core.networks.known_networks import title_of
 from core.style.gram_matrix import ChannelCorrelations
-from explorer.charts import figures
+from explorer.charts.cosine_matrix import cosine_matrix, make_clickable
 from explorer.text.formatting import percent
 from explorer.ui import chart, job_requests, job_status, link_problems, urls
 from explorer.ui.components import html_snippets
@@ -92,7 +93,7 @@ def show_pairs(network: Network, view: GramView, pair: Pair) -> None:
         for title, some in pairs.items():
             html_snippets.side_heading(title)
             tiles = [_pair_tile(view, it, names, tile_of, pair) for it in some]
-            label = f"{title} {network.name} {view.layer.name}"
+            label = f"{title}, {view.layer.name} in {title_of(network.name)}"
             if tile_grid(tiles, f"pairs {title}", label, choose_pair, PAIRS, pairs=True):
                 st.rerun()
 
@@ -114,8 +115,8 @@ def choose_pair(pair: str) -> None:
 def _show_matrix(
     view: GramView, found: ChannelCorrelations, names: Sequence[str], pair: Pair, key: str
 ) -> None:
-    figure = figures.cosine_matrix(found.cosines, view.order, names, SIDE)
-    figures.make_clickable(figure, view.order, pair, SIDE)
+    figure = cosine_matrix(found.cosines, view.order, names, SIDE)
+    make_clickable(figure, view.order, pair, SIDE)
     widget = f"{key} {view.layer.name} {view.style.name} {view.content.name}"
 
     def clicked() -> None:
@@ -154,9 +155,11 @@ def _show_pair(
                 label = f"Where neuron {unit} fires in the {where}"
                 url = activation_overlay(network, image, layer.name, unit)
                 tiles.append(PictureTile(f"{where} {unit}", label, url, caption=f"in the {where}"))
-            label = f"neuron {unit} of {network.name} {layer.name}, {view.style.name}"
+            label = f"Neuron {unit} of {layer.name} in {title_of(network.name)}"
             with column:
-                clicked = tile_grid(tiles, f"of {unit}", label, columns=len(tiles))
+                clicked = tile_grid(
+                    tiles, f"of {unit}", label, columns=len(tiles), set_key=view.style.name
+                )
             if clicked is not None:
                 urls.open_neuron(network.name, layer.name, int(clicked.split()[1]))
 

@@ -84,9 +84,10 @@ def show_grid(
         list(zip(row_heads, rows, strict=True)),
         (1, 1) if part == TEXTURE else view.content.size,
         f"{part} cells",
-        f"{TITLES[part]}: {network.name} {recipe.content} {recipe.style}",
+        f"{TITLES[part]}: {style_view.describe_pair(view.content, view.style)}",
         "style \N{DOWNWARDS ARROW}\ncontent \N{RIGHTWARDS ARROW}" if part == MATRIX else "",
         lambda it: urls.update_query(cell=it),
+        f"{network.name} {recipe.content} {recipe.style}",
     )
     if clicked:
         st.rerun()

@@ -91,7 +91,13 @@ def ask(
     }
     if not websocket:
         scope["method"] = method
-    guarded = Guard(echo, access, {"content-security-policy": "none"}, lambda: held)
+    guarded = Guard(
+        echo,
+        access,
+        {"content-security-policy": "none"},
+        lambda: held,
+        lambda path, query: {"Link": f"{path} {dict(query)}"},
+    )
     asyncio.run(guarded(scope, receive, send))
     first = sent[0]
     pairs = [(name.decode().lower(), value.decode()) for name, value in first.get("headers", [])]
@@ -220,6 +226,13 @@ def test_all_answers_have_the_headers() -> None:
     assert ask(LOCAL, "/media/0.png").header("content-security-policy") == "none"
     refused = ask(LOCAL, headers=[("host", "evil.example")])
     assert refused.header("x-content-type-options") == "nosniff"
+
+
+def test_only_pages_name_the_files_that_they_need() -> None:
+    page = ask(LOCAL, "/style", query="view=rows")
+    assert page.header("link") == "/style {'view': 'rows'}"
+    assert not ask(LOCAL, "/static/js/index.js").header("link")
+    assert not ask(LOCAL, "/_stcore/stream", websocket=True).header("link")
 
 
 def test_uploads_are_bounded_together() -> None:

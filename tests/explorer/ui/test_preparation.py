@@ -1,12 +1,12 @@
 """What the first visit of a page would wait for is done ahead."""
 
+import functools
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from explorer.cli import serve
 from explorer.ui import page_runner, preparation, server_state
 from explorer.ui.components import html_snippets
 from tests.conftest import ROOT
@@ -26,7 +26,8 @@ before = set(sys.modules)
 for page in ("lessons", "neuron", "depths", "style_depths"):
     page_runner.run_page(page, {})
 new = set(sys.modules) - before
-slow = new & {"torch", "torchvision", "numpy", "scipy", "skimage", "plotly", "PIL"}
+packages = "torch torchvision numpy scipy skimage plotly PIL sympy pandas pyarrow"
+slow = new & set(packages.split())
 print(*sorted(slow | {it for it in new if it.startswith("explorer.ui.")}))
 samples = image_picker.thumbnail.cache_info()
 assert (samples.currsize, samples.misses) == (len(image_picker.TITLES), len(image_picker.TITLES))
@@ -88,11 +89,11 @@ def test_the_first_page_that_is_opened_starts_it(monkeypatch: pytest.MonkeyPatch
     assert started == [True]
 
 
-def test_a_server_that_nobody_opens_imports_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_start_before_the_imports_and_both_once(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
-    monkeypatch.setattr(serve, "ALONE_SECONDS", 0.0)
-    monkeypatch.setattr(server_state.opened, "wait", lambda _: False)
+    monkeypatch.setattr(preparation, "start", functools.cache(preparation.start.__wrapped__))
     monkeypatch.setattr(preparation, "prepare", lambda: done.append("imports"))
     monkeypatch.setattr(server_state, "work", lambda: done.append("workers"))
-    serve.prepare()
-    assert done == ["imports", "workers"]
+    preparation.start().join()
+    preparation.start().join()
+    assert done == ["workers", "imports"]

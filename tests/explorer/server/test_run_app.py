@@ -1,0 +1,59 @@
+"""The start of the app's server."""
+
+import asyncio
+import importlib.metadata
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import streamlit
+from streamlit.components.v2 import manifest_scanner
+
+from explorer.server import access, run_app
+from tests.conftest import ROOT
+
+
+@pytest.fixture(autouse=True)
+def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    before, scan = signal.getsignal(signal.SIGTERM), manifest_scanner.scan_component_manifests
+    monkeypatch.setattr(manifest_scanner, "scan_component_manifests", scan)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_what_pages_need_is_prepared_once_and_before_the_first_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done: list[str] = []
+
+    class App:
+        """Streamlit's app, which only begins and ends."""
+
+        def __init__(self, *_: Any, lifespan: Any, **__: Any) -> None:
+            self._lifespan = lifespan
+
+        def run(self, config: object) -> None:
+            async def serve() -> None:
+                async with self._lifespan(self):
+                    done.append("answers")
+
+            asyncio.run(serve())
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(streamlit, "App", App)
+    monkeypatch.setattr(run_app, "show_start", lambda *_: done.append("shown"))
+    allowed = access.create_access("127.0.0.1", (), False)
+    run_app.run_app(allowed, "127.0.0.1", 8765, lambda: done.append("prepares"))
+    assert done == ["shown", "prepares", "answers"]
+
+
+def test_no_package_is_looked_through_for_components(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read() -> None:
+        raise AssertionError("the metadata of packages is read")
+
+    monkeypatch.setattr(importlib.metadata, "distributions", read)
+    with pytest.raises(AssertionError, match="metadata"):
+        manifest_scanner.scan_component_manifests()
+    run_app.without_component_packages()
+    assert manifest_scanner.scan_component_manifests() == []
