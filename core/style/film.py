@@ -151,14 +151,14 @@ class _Frame:
             number: number of the frame, at least 1.
         """
         before, now = (_open_frame(recipe, inputs, at, opened) for at in (number - 1, number))
-        self._carried, self._visible = carry(finished, before, now)
+        self._carried, self._visible, fitting = carry(finished, before, now)
         self._moved, content = self._carried, now
         if recipe.colours == "light":
             content, self._moved = colours.to_grey(now), colours.to_grey(self._moved)
         # What is uncovered has the colours of the painted frames from the first step on. Few steps
         # would leave the film's own colours there, which then spread from frame to frame.
         uncovered = colours.match_colours(content, self._moved)
-        start = uncovered.lerp(self._moved, self._visible)
+        start = uncovered.lerp(self._moved, fitting)
         self._keep = recipe.keep
         self.opened = replace(opened, photograph=now, content=content, start=start)
         settings = {it.name: getattr(recipe, it.name) for it in fields(StyleRecipe)}
