@@ -42,7 +42,7 @@ def film(kind: str = ".gif", count: int = 3) -> bytes:
     """Return an encoded film in which the camera moves over a photograph."""
     cat = samples.picture("cat").crop((0, 0, 320, 240))
     frames = [cat.crop((9 * at, 0, 9 * at + 256, 192)).resize((64, 48)) for at in range(count)]
-    return video_io.encode_video([image_io.encode_png(it) for it in frames], kind, 12)
+    return video_io.encode_video([image_io.encode_png(it) for it in frames], kind, 10)
 
 
 def upload(app: AppTest, content: bytes, name: str) -> AppTest:
@@ -65,7 +65,7 @@ def test_an_uploaded_film_is_painted_frame_by_frame(stand_in: StandIn, kind: str
     recipe = film_job().recipe
     assert isinstance(recipe, StyleFilmRecipe) and recipe.frames == 3 and recipe.size == 48
     assert query(app)["picture"] != recipe.content
-    assert "A film of 3 pictures, 12 a second." in [it.value for it in app.caption]
+    assert "A film of 3 pictures, 10 a second." in [it.value for it in app.caption]
     assert "My clip in the style of" in html(app)
     work_off(app)
     assert len(server_state.store().pictures(recipe)) == 3
