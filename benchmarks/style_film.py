@@ -250,7 +250,7 @@ def main(
     network: Annotated[str, typer.Option(help="The network that renders.")] = "sketchnet",
     weights: Annotated[Path | None, typer.Option(help="Its checkpoint.")] = None,
     styles: Annotated[str, typer.Option(help="Paintings, with commas.")] = "swirls,mosaic",
-    frames: Annotated[int, typer.Option(help="Frames of each scene.", min=2)] = 10,
+    frames: Annotated[int, typer.Option(help="Frames of each scene.", min=2)] = 8,
     steps: Annotated[int, typer.Option(help="Steps at each size.", min=1)] = 20,
     frame_steps: Annotated[
         int, typer.Option(help="Steps of later frames.", min=1)

@@ -7,7 +7,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.images.motion import carry, consistency, match_tone, warp_detail, zoom_and_rotate
+from core.images.motion import (
+    camera_motion,
+    carry,
+    consistency,
+    match_tone,
+    warp_detail,
+    zoom_and_rotate,
+)
 from core.images.resize import resize_image
 
 
@@ -172,3 +179,19 @@ def test_nothing_moves_in_a_still_film() -> None:
     still = ground(70, 90, 2)
     moved, visible, _ = carry(1 - still, still, still)
     assert torch.allclose(moved, 1 - still, atol=1e-4) and float(visible.min()) > 0.99
+
+
+def test_the_motion_of_the_camera_is_found_beside_things_that_move() -> None:
+    height, width = 40, 60
+    rows, cols = torch.meshgrid(
+        torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij"
+    )
+    exact = torch.stack([0.5 + 0.2 * rows - 1.5 * cols, -2.0 + 1.0 * rows + 0.3 * cols])[None]
+    flow = exact.clone()
+    flow[..., 5:20, 8:30] += 4.0  # a thing that moves on its own
+    image = torch.rand(1, 1, height, width, generator=torch.Generator().manual_seed(0))
+    image[..., 25:, :] = 0.5  # an even area, whose flow is arbitrary and must not count
+    flow[..., 27:, :] = 9.0
+    assert torch.allclose(camera_motion(flow, image), exact, atol=0.05)
+    still = camera_motion(torch.zeros(1, 2, 20, 30), torch.full((1, 1, 20, 30), 0.5))
+    assert torch.equal(still, torch.zeros(1, 2, 20, 30))
