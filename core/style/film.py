@@ -22,7 +22,7 @@ from core.fixed_order import mean_per_image
 from core.images import colours, image_io
 from core.images.channels import open_image
 from core.images.motion import carry
-from core.images.resize import resize_image
+from core.images.resize import reduced_size, resize_image
 from core.networks.network import Network
 from core.networks.variants import style_variant
 from core.optim.activations import IMAGE, Activations
@@ -33,6 +33,9 @@ from core.recipes.style_film import LATER_SIZES, StyleFilmRecipe
 from core.style import transfer
 from core.style.loss_builder import StyleInputs, gradient_norms
 from core.style.transfer import StylePicture
+
+# Longer side in pixels of the reduced frame whose colours uncovered areas get at first.
+AREAS = 32
 
 
 def plan(network: Network, seed: int = 0, **settings: Any) -> StyleFilmRecipe:
@@ -156,8 +159,10 @@ class _Frame:
         if recipe.colours == "light":
             content, self._moved = colours.to_grey(now), colours.to_grey(self._moved)
         # What is uncovered has the colours of the painted frames from the first step on. Few steps
-        # would leave the film's own colours there, which then spread from frame to frame.
-        uncovered = colours.match_colours(content, self._moved)
+        # would leave the film's own colours there, which then spread from frame to frame. Colours
+        # of areas count, as those of single dots and strokes are too strong for areas.
+        areas = resize_image(self._moved, reduced_size(opened.size, AREAS))
+        uncovered = colours.match_colours(content, areas)
         start = uncovered.lerp(self._moved, fitting)
         self._keep = recipe.keep
         self.opened = replace(opened, photograph=now, content=content, start=start)
