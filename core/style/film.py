@@ -34,7 +34,7 @@ from core.style import transfer
 from core.style.loss_builder import StyleInputs, gradient_norms
 from core.style.transfer import StylePicture
 
-# Longer side in pixels of the reduced frame whose colours uncovered areas get at first.
+# Longer side in pixels of a reduced frame that has the colours of areas.
 AREAS = 32
 
 
@@ -158,12 +158,7 @@ class _Frame:
         self._moved, content = self._carried, now
         if recipe.colours == "light":
             content, self._moved = colours.to_grey(now), colours.to_grey(self._moved)
-        # What is uncovered has the colours of the painted frames from the first step on. Few steps
-        # would leave the film's own colours there, which then spread from frame to frame. Colours
-        # of areas count, as those of single dots and strokes are too strong for areas.
-        areas = resize_image(self._moved, reduced_size(opened.size, AREAS))
-        uncovered = colours.match_colours(content, areas)
-        start = uncovered.lerp(self._moved, fitting)
+        start = _uncovered(content, self._moved, fitting).lerp(self._moved, self._visible)
         self._keep = recipe.keep
         self.opened = replace(opened, photograph=now, content=content, start=start)
         settings = {it.name: getattr(recipe, it.name) for it in fields(StyleRecipe)}
@@ -186,6 +181,29 @@ class _Frame:
             resize_image(it, size).clamp(0, 1) for it in (self._moved, self._visible)
         )
         return temporal_loss(target, visible) * (self._keep * size[0] * size[1])
+
+
+def _uncovered(content: Tensor, moved: Tensor, fitting: Tensor) -> Tensor:
+    """Return from what areas that come into view start: the frame in the colours of painted ones.
+
+    Few steps would leave the film's own colours there, which then spread from frame to frame. The
+    colours are those of the painted frame as a whole, and where the moved frame fits, those of the
+    same place. Only the colours of areas are taken: dots and strokes are too strong for areas, and
+    mirrored strokes would become stripes when the camera moves slowly.
+
+    Args:
+        content: the frame, ``[1, C, H, W]`` in ``[0, 1]``.
+        moved: the moved painted frame before, in the same shape.
+        fitting: how well it fits, ``[1, 1, H, W]``, as ``carry`` returns it.
+    """
+    size = (content.shape[2], content.shape[3])
+
+    def areas(image: Tensor) -> Tensor:
+        return resize_image(image, reduced_size(size, AREAS))
+
+    recoloured = colours.match_colours(content, areas(moved))
+    change = resize_image(areas(moved) - areas(recoloured), size)
+    return (recoloured + change * fitting).clamp(0, 1)
 
 
 def _start(
