@@ -158,7 +158,7 @@ class _Frame:
         self._moved, content = self._carried, now
         if recipe.colours == "light":
             content, self._moved = colours.to_grey(now), colours.to_grey(self._moved)
-        start = _uncovered(content, self._moved, fitting).lerp(self._moved, self._visible)
+        start = start_uncovered(content, self._moved, fitting).lerp(self._moved, self._visible)
         self._keep = recipe.keep
         self.opened = replace(opened, photograph=now, content=content, start=start)
         settings = {it.name: getattr(recipe, it.name) for it in fields(StyleRecipe)}
@@ -183,7 +183,7 @@ class _Frame:
         return temporal_loss(target, visible) * (self._keep * size[0] * size[1])
 
 
-def _uncovered(content: Tensor, moved: Tensor, fitting: Tensor) -> Tensor:
+def start_uncovered(content: Tensor, moved: Tensor, fitting: Tensor) -> Tensor:
     """Return from what areas that come into view start: the frame in the colours of painted ones.
 
     Few steps would leave the film's own colours there, which then spread from frame to frame. The
