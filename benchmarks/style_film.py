@@ -210,7 +210,7 @@ def flow_errors(scene: Scene, smooth: bool, number: int = 6) -> dict[str, float]
     before, now = scene.frame(number - 1), scene.frame(number)
     places, visible = scene.motion(number)
     backward, forward = (motion.optical_flow(*it, smooth) for it in ((now, before), (before, now)))
-    found, seen = motion.visibility(before, now, backward, forward)
+    found, seen, _ = motion.visibility(before, now, backward, forward)
     apart = (found - places).square().sum(3).sqrt()[:, None] * (SIZE / 2)
     inner = torch.zeros_like(visible)
     inner[..., BORDER:-BORDER, BORDER:-BORDER] = True
@@ -250,8 +250,8 @@ def main(
     network: Annotated[str, typer.Option(help="The network that renders.")] = "sketchnet",
     weights: Annotated[Path | None, typer.Option(help="Its checkpoint.")] = None,
     styles: Annotated[str, typer.Option(help="Paintings, with commas.")] = "swirls,mosaic",
-    frames: Annotated[int, typer.Option(help="Frames of each scene.", min=2)] = 12,
-    steps: Annotated[int, typer.Option(help="Steps at each size.", min=1)] = 50,
+    frames: Annotated[int, typer.Option(help="Frames of each scene.", min=2)] = 8,
+    steps: Annotated[int, typer.Option(help="Steps at each size.", min=1)] = 20,
     frame_steps: Annotated[
         int, typer.Option(help="Steps of later frames.", min=1)
     ] = StyleFilmRecipe.frame_steps,

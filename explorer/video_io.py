@@ -108,6 +108,10 @@ def _read_video(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]
     rate = re.search(rb"Video:.*?([\d.]+) fps", info.stderr)
     if rate is None:
         raise BadPicture(f"{named(path)} cannot be opened as a film")
+    # Before any frame is decoded, which takes memory. Files may tell another size than they have,
+    # so the size of each frame is checked, too.
+    if size := re.search(rb"Video:.*?, (\d+)x(\d+)", info.stderr):
+        _check_size(int(size[1]), int(size[2]))
     # ffmpeg writes a sequence of PPM images. The header of each contains its width and height.
     output = f"-frames:v {at_most} -f image2pipe -c:v ppm -loglevel error -"
     command = [*source, *output.split()]
@@ -123,6 +127,11 @@ def _read_video(path: Path, at_most: int) -> tuple[Iterator[Image.Image], float]
     return frames(), float(rate[1])
 
 
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise BadPicture(f"this film is larger than {MAX_PIXELS / 1_000_000:g} megapixels")
+
+
 def _read_ppm(stream: IO[bytes]) -> Image.Image | None:
     """Read the next image of a sequence of binary PPM images.
 
@@ -132,8 +141,7 @@ def _read_ppm(stream: IO[bytes]) -> Image.Image | None:
     if stream.readline() != b"P6\n":
         return None
     width, height = map(int, stream.readline().split())
-    if width * height > MAX_PIXELS:
-        raise BadPicture(f"this film is larger than {MAX_PIXELS // 1_000_000} megapixels")
+    _check_size(width, height)
     stream.readline()
     pixels = stream.read(3 * width * height)
     complete = len(pixels) == 3 * width * height

@@ -72,7 +72,7 @@ MAY_IMPORT = {
     "explorer.server": "core.errors explorer.paths explorer.jobs",
     "explorer.charts": FACTS,
     "explorer.reports": f"{FACTS} core.figures explorer.store explorer.library explorer.charts",
-    "explorer.ui": f"{FRONT} explorer.engine",
+    "explorer.ui": f"{FRONT} explorer.video_io explorer.engine",
     "explorer.cli": f"{FRONT} core.figures explorer.own_code explorer.video_io explorer.engine "
     "explorer.cluster explorer.cli.serve",
     "explorer.cli.serve": f"{FRONT} explorer.own_code explorer.engine explorer.server explorer.cli "

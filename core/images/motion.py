@@ -81,7 +81,7 @@ def warp_detail(detail: Tensor, before: Tensor, now: Tensor) -> Tensor:
     return moved.to(device)
 
 
-def carry(image: Tensor, before: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:
+def carry(image: Tensor, before: Tensor, now: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Move an image of the previous frame of a clip with the motion to the next frame.
 
     A pixel is visible in both frames if the flow to the previous frame and the flow back lead to
@@ -94,20 +94,22 @@ def carry(image: Tensor, before: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:
         before, now: the previous and the next frame, ``[1, C, H, W]`` in ``[0, 1]``.
 
     Returns:
-        The moved image, ``[1, C, H, W]`` in ``[0, 1]``, and how visible what it shows is in both
-        frames, ``[1, 1, H, W]`` from 0 (uncovered) to 1.
+        The moved image, ``[1, C, H, W]`` in ``[0, 1]``; how visible what it shows is in both
+        frames, ``[1, 1, H, W]`` from 0 (uncovered) to 1; and how well it fits the next frame, in
+        the same shape. It also fits where the frame goes on beyond the former border as a mirror
+        shows it, such as a sky.
     """
     device = image.device
     image, before, now = image.cpu(), before.cpu(), now.cpu()
     backward, forward = optical_flow(now, before, True), optical_flow(before, now, True)
-    positions, visible = visibility(before, now, backward, forward)
+    positions, visible, fitting = visibility(before, now, backward, forward)
     moved = _sample(image, positions).clamp(0, 1)
-    return moved.to(device), visible.to(device)
+    return moved.to(device), visible.to(device), fitting.to(device)
 
 
 def visibility(
     before: Tensor, now: Tensor, backward: Tensor, forward: Tensor
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return where each pixel of a frame was in the frame before, and how visible it was there.
 
     Args:
@@ -115,7 +117,8 @@ def visibility(
         backward, forward: the flow from the next frame to the previous one, and back.
 
     Returns:
-        The places, ``[1, H, W, 2]``, and the visibility from 0 to 1, ``[1, 1, H, W]``.
+        The places, ``[1, H, W, 2]``, the visibility from 0 to 1, ``[1, 1, H, W]``, and the same
+        for a frame that is mirrored at its border.
     """
     positions = _positions(backward, now)
     inside = (positions.abs() <= 1).all(3)[:, None].to(now)
@@ -124,7 +127,8 @@ def visibility(
     seen = 1 - F.max_pool2d(1 - consistency(backward, forward), 3, 1, 1)
     with one_thread():
         seen = F.interpolate(seen, now.shape[2:], mode="bilinear", align_corners=False)
-    return positions, seen * inside * _likeness(before, now, positions)
+    fitting = seen * _likeness(before, now, positions)
+    return positions, fitting * inside, fitting
 
 
 def optical_flow(start: Tensor, end: Tensor, smooth: bool = False) -> Tensor:

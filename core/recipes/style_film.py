@@ -49,7 +49,7 @@ class StyleFilmRecipe(StyleRecipe):
     frames: int = 2
     first: int = 0
     frame_steps: int = 10
-    keep: float = 10.0
+    keep: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -22,7 +22,7 @@ from core.fixed_order import mean_per_image
 from core.images import colours, image_io
 from core.images.channels import open_image
 from core.images.motion import carry
-from core.images.resize import resize_image
+from core.images.resize import reduced_size, resize_image
 from core.networks.network import Network
 from core.optim.activations import IMAGE, Activations
 from core.optim.objectives import Objective
@@ -32,6 +32,9 @@ from core.recipes.style_film import LATER_SIZES, StyleFilmRecipe
 from core.style import transfer
 from core.style.loss_builder import StyleInputs, gradient_norms
 from core.style.transfer import StylePicture
+
+# Longer side in pixels of a reduced frame that has the colours of areas.
+AREAS = 32
 
 
 def plan(network: Network, seed: int = 0, **settings: Any) -> StyleFilmRecipe:
@@ -149,14 +152,11 @@ class _Frame:
             number: number of the frame, at least 1.
         """
         before, now = (_open_frame(recipe, inputs, at, opened) for at in (number - 1, number))
-        self._carried, self._visible = carry(finished, before, now)
+        self._carried, self._visible, fitting = carry(finished, before, now)
         self._moved, content = self._carried, now
         if recipe.colours == "light":
             content, self._moved = colours.to_grey(now), colours.to_grey(self._moved)
-        # What is uncovered has the colours of the painted frames from the first step on. Few steps
-        # would leave the film's own colours there, which then spread from frame to frame.
-        uncovered = colours.match_colours(content, self._moved)
-        start = uncovered.lerp(self._moved, self._visible)
+        start = start_uncovered(content, self._moved, fitting).lerp(self._moved, self._visible)
         self._keep = recipe.keep
         self.opened = replace(opened, photograph=now, content=content, start=start)
         settings = {it.name: getattr(recipe, it.name) for it in fields(StyleRecipe)}
@@ -179,6 +179,29 @@ class _Frame:
             resize_image(it, size).clamp(0, 1) for it in (self._moved, self._visible)
         )
         return temporal_loss(target, visible) * (self._keep * size[0] * size[1])
+
+
+def start_uncovered(content: Tensor, moved: Tensor, fitting: Tensor) -> Tensor:
+    """Return from what areas that come into view start: the frame in the colours of painted ones.
+
+    Few steps would leave the film's own colours there, which then spread from frame to frame. The
+    colours are those of the painted frame as a whole, and where the moved frame fits, those of the
+    same place. Only the colours of areas are taken: dots and strokes are too strong for areas, and
+    mirrored strokes would become stripes when the camera moves slowly.
+
+    Args:
+        content: the frame, ``[1, C, H, W]`` in ``[0, 1]``.
+        moved: the moved painted frame before, in the same shape.
+        fitting: how well it fits, ``[1, 1, H, W]``, as ``carry`` returns it.
+    """
+    size = (content.shape[2], content.shape[3])
+
+    def areas(image: Tensor) -> Tensor:
+        return resize_image(image, reduced_size(size, AREAS))
+
+    recoloured = colours.match_colours(content, areas(moved))
+    change = resize_image(areas(moved) - areas(recoloured), size)
+    return (recoloured + change * fitting).clamp(0, 1)
 
 
 def _start(

@@ -102,6 +102,6 @@ def _report(
         session.print_report(recipe, out, change=change)
         return
     print_note(
-        f"{out}: {len(painted)} pictures; where both show the same, a picture differs from the "
-        f"one before by {100 * change:.1f} % (root mean square); {session.seconds:.1f} s"
+        f"{out}: {len(painted)} pictures; what both show differs from one to the next by "
+        f"{formatting.percent(change, 1)} (root mean square); {session.seconds:.1f} s"
     )

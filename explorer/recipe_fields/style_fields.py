@@ -132,7 +132,7 @@ STYLE_FILM_FIELDS = field_table(
         "How strongly what was painted is kept; less flicker, and less that is new.",
         bounds=style_film.KEEP_RANGE,
         title="How strongly what was painted is kept",
-        choices=(0.0, 1.0, 3.0, style_film.StyleFilmRecipe.keep, 30.0, 100.0),
+        choices=(0.0, 0.3, style_film.StyleFilmRecipe.keep, 3.0, 10.0, 30.0),
         label="{:g}".format,
         summary="keep {:g}",
     ),

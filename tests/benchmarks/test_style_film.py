@@ -100,3 +100,10 @@ def test_a_small_run_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
     assert told["means"]["frame by frame"]["style"] == 1
     assert all(row["flicker"] > 0 for row in told["rows"]) and "pan" in capsys.readouterr().out
     assert image_io.open_picture(sheet).width == 6 * (256 + style_film.GAP)
+
+
+@pytest.mark.parametrize("name", ["turn", "object in front"])
+def test_the_smooth_flow_errs_less(scenes: dict[str, moving_scenes.Scene], name: str) -> None:
+    windows, smooth = (style_film.flow_errors(scenes[name], it) for it in (False, True))
+    assert smooth["error"] < 0.5 * windows["error"] and smooth["error"] < 0.4
+    assert smooth["visible"] > 0.95 and smooth["hidden"] < windows["hidden"] + 0.05

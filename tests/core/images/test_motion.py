@@ -7,7 +7,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.images.motion import carry, consistency, match_tone, warp_detail, zoom_and_rotate
+from core.images.motion import (
+    camera_motion,
+    carry,
+    consistency,
+    match_tone,
+    warp_detail,
+    zoom_and_rotate,
+)
 from core.images.resize import resize_image
 
 
@@ -132,13 +139,25 @@ def test_what_is_painted_moves_along_and_new_borders_are_uncovered() -> None:
     # The camera moves 5 pixels up and 8 to the left: things move down and to the right.
     before, now = whole[..., 20:116, 30:162], whole[..., 15:111, 22:154]
     painted = 1 - before
-    moved, visible = carry(painted, before, now)
+    moved, visible, fitting = carry(painted, before, now)
     assert moved.shape == now.shape and visible.shape == (1, 1, 96, 132)
     inner = (..., slice(16, -10), slice(18, -10))
     assert float((moved - (1 - now))[inner].abs().mean()) < 0.02
     assert float(visible[inner].mean()) > 0.8
     # Nothing before shows what comes in at the top and at the left.
     assert float(visible[..., :3, :].max()) < 0.3 and float(visible[..., :5].max()) < 0.3
+    assert bool((fitting >= visible).all()) and bool((fitting[inner] == visible[inner]).all())
+
+
+def test_an_even_sky_goes_on_beyond_the_border() -> None:
+    """The camera moves up: more of the sky comes in, and what was painted there fits."""
+    whole = ground(110, 130, 4)
+    whole[..., :50, :] = 0.6
+    before, now = whole[..., 14:110, :], whole[..., 10:106, :]
+    moved, visible, fitting = carry(1 - before, before, now)
+    assert float(visible[..., :3, 20:110].max()) < 0.3
+    assert float(fitting[..., :3, 20:110].min()) > 0.9
+    assert torch.allclose(moved[..., :3, 20:110], torch.tensor(0.4), atol=0.02)
 
 
 def test_what_an_object_uncovers_is_not_visible_before() -> None:
@@ -147,7 +166,7 @@ def test_what_an_object_uncovers_is_not_visible_before() -> None:
     before[..., 30:66, 40:76] = object_[..., 30:66, 40:76]
     now[..., 30:66, 46:82] = object_[..., 30:66, 40:76]
     painted = before.flip(1)
-    moved, visible = carry(painted, before, now)
+    moved, visible, _ = carry(painted, before, now)
     uncovered = visible[..., 34:62, 41:45]
     assert float(uncovered.mean()) < 0.2
     assert float(visible[..., 4:20, 4:120].mean()) > 0.9
@@ -158,5 +177,21 @@ def test_what_an_object_uncovers_is_not_visible_before() -> None:
 
 def test_nothing_moves_in_a_still_film() -> None:
     still = ground(70, 90, 2)
-    moved, visible = carry(1 - still, still, still)
+    moved, visible, _ = carry(1 - still, still, still)
     assert torch.allclose(moved, 1 - still, atol=1e-4) and float(visible.min()) > 0.99
+
+
+def test_the_motion_of_the_camera_is_found_beside_things_that_move() -> None:
+    height, width = 40, 60
+    rows, cols = torch.meshgrid(
+        torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij"
+    )
+    exact = torch.stack([0.5 + 0.2 * rows - 1.5 * cols, -2.0 + 1.0 * rows + 0.3 * cols])[None]
+    flow = exact.clone()
+    flow[..., 5:20, 8:30] += 4.0  # a thing that moves on its own
+    image = torch.rand(1, 1, height, width, generator=torch.Generator().manual_seed(0))
+    image[..., 25:, :] = 0.5  # an even area, whose flow is arbitrary and must not count
+    flow[..., 27:, :] = 9.0
+    assert torch.allclose(camera_motion(flow, image), exact, atol=0.05)
+    still = camera_motion(torch.zeros(1, 2, 20, 30), torch.full((1, 1, 20, 30), 0.5))
+    assert torch.equal(still, torch.zeros(1, 2, 20, 30))

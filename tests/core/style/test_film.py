@@ -219,3 +219,20 @@ def test_refusals(tiny: Network, pictures: Pictures, painting: Tensor) -> None:
     uneven = planned(tiny, pictures, [smooth(50, 70, 0), smooth(70, 50, 0)], painting)
     with pytest.raises(ExplorerError, match="of different shapes"):
         painted(tiny, uneven, pictures.inputs)
+
+
+def test_what_comes_into_view_starts_in_painted_colours() -> None:
+    content = smooth(64, 96, 5)[None]
+    halves = torch.tensor([[0.8, 0.2, 0.1], [0.1, 0.3, 0.9]])[:, :, None, None]
+    painted = torch.cat([it.expand(1, 3, 64, 48) for it in halves], 3)
+    dots = (torch.arange(96) % 2).float() * 0.2 - 0.1  # much finer than areas
+    painted = (painted + dots).clamp(0, 1)
+    anywhere = film.start_uncovered(content, painted, torch.zeros(1, 1, 64, 96))
+    assert torch.allclose(anywhere.mean((2, 3)), painted.mean((2, 3)), atol=0.03)
+    here = film.start_uncovered(content, painted, torch.ones(1, 1, 64, 96))
+    for cols in (slice(4, 40), slice(56, 92)):
+        means = [it[..., cols].mean((2, 3)) for it in (here, painted)]
+        assert torch.allclose(*means, atol=0.05)
+    # The strokes themselves are not taken.
+    assert float(here[..., 4:40].diff(dim=3).abs().mean()) < 0.05
+    assert float(painted[..., 4:40].diff(dim=3).abs().mean()) > 0.15

@@ -153,6 +153,17 @@ def test_what_is_no_film_is_one_sentence(
     assert not (tmp_path / "a.gif").exists()
 
 
+def test_a_huge_film_is_refused_before_a_frame_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = write_film(tmp_path / "clip.mp4", 2)
+    monkeypatch.setattr(video_io, "MAX_PIXELS", 15_000)
+    monkeypatch.setattr(video_io, "_read_ppm", lambda _: pytest.fail("a frame was decoded"))
+    refused(
+        "this film is larger than 0.015 megapixels", str(film), "--out", str(tmp_path / "a.gif")
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

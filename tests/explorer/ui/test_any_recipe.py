@@ -15,6 +15,7 @@ from core.recipes import kinds
 from core.recipes.dream import DreamRecipe
 from core.recipes.neuron import NeuronRecipe
 from core.recipes.style import StyleRecipe
+from core.recipes.style_film import StyleFilmRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from core.recipes.variations import plan_variations
 from explorer.recipe_fields import FIELDS
@@ -30,6 +31,7 @@ RECIPES: dict[str, Any] = {
     "neurons": NeuronRecipe("tiny", "0" * 16, layer="3", units=(2, 5), size=64, steps=9),
     "dream": DreamRecipe("tiny", "0" * 16, layers=("3",), image=PICTURE),
     "style": StyleRecipe("tiny", "0" * 16, **STYLE),  # type: ignore[arg-type]
+    "style-film": StyleFilmRecipe("tiny", "0" * 16, clip=(OTHER,), **STYLE),  # type: ignore[arg-type]
     "style-depths": StyleDepthsRecipe(
         "tiny", "0" * 16, content=PICTURE, style=OTHER, content_layer="b", **STAGES
     ),
