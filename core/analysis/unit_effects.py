@@ -20,7 +20,7 @@ from core.networks.known_networks import title_of
 from core.networks.layers import Layer
 from core.networks.network import Network
 
-# Half the width of a 95 % interval of a mean, in standard errors.
+# Half the width of a 95% interval of a mean, in standard errors.
 STANDARD_ERRORS = 1.96
 # Pixels of the images that run at a time, and bytes of activations that are kept for other units.
 PIXELS_AT_A_TIME = 32 * 64 * 64
@@ -34,7 +34,7 @@ class ClassChange:
     Attributes:
         label: name of the class.
         mean: mean change of the logit over all pictures.
-        margin: half the width of its 95 % interval; infinite for one picture.
+        margin: half the width of its 95% interval; infinite for one picture.
     """
 
     label: str

@@ -42,7 +42,7 @@ def effect_report(
     note = (
         f"{len(effect.pictures):,} pictures of {printable(source.text)}; "
         f"{effect.other_answers:,} of them get another answer. "
-        "\N{PLUS-MINUS SIGN} is the 95 % interval of the mean."
+        "\N{PLUS-MINUS SIGN} is the 95% interval of the mean."
     )
     body = [
         "<h2>Classes that fall</h2>",

@@ -203,6 +203,8 @@ def test_a_neuron_that_is_turned_off_moves_the_answers_and_what_reads_it(
         assert words == wanted
     moved = {it["id"]: it["detail"] for some in tiles(app).values() for it in some if it["detail"]}
     assert moved[f"{layer.name} 2"].endswith("\N{RIGHTWARDS ARROW} 0")
+    pale = [it["id"] for some in tiles(app).values() for it in some if it["silent"]]
+    assert pale == [f"{layer.name} 2"]
     assert any(not it.startswith(f"{layer.name} ") for it in moved)
     assert not any(it.startswith(f"{network.shown[0].name} ") for it in moved)
 

@@ -103,7 +103,7 @@ def _show_changes(network: Network, place: EffectPlace, effect: KeptEffect) -> N
     answers = f"{others} of them get another answer" if others else "none gets another answer"
     st.caption(
         formatting.escape_markdown(
-            f"Mean change of the logit over {pictures}; \N{PLUS-MINUS SIGN} is the 95 % interval. "
+            f"Mean change of the logit over {pictures}; \N{PLUS-MINUS SIGN} is the 95% interval. "
             f"Without the neuron, {answers}."
         )
     )

@@ -122,7 +122,7 @@ def read_place(
 
 
 def show_picture(view: ProbeView) -> None:
-    """Show the image, and beneath it the response of the selected unit or the predicted classes."""
+    """Show the image, beneath it the selected unit's response, and the predicted classes."""
     network, layer = view.network, view.layer
     height, width = network.input_size
 
@@ -157,7 +157,7 @@ def show_picture(view: ProbeView) -> None:
         elif view.switched:
             st.caption("Beneath each neuron stands how its activation changes.")
         elif view.position is None:
-            st.caption("Click a place to see which neurons fire there.")
+            st.caption("Click a place to see which neurons fire there, or a neuron to turn it off.")
         else:
             st.caption("Ranked by their activation at the mark.")
         show_links(view)
@@ -267,7 +267,10 @@ def show_units(view: ProbeView) -> None:
             for it in responses:
                 place = (layer.name, it.unit)
                 tile = response_tile(pictures[layer], it, previews)
-                tile = replace(tile, detail=answers.moved(it.value, view.changed_value(layer, it)))
+                detail = answers.moved(it.value, view.changed_value(layer, it))
+                # A unit that is turned off is pale.
+                off = switches.factor_of(view.switched, layer, it.unit) == OFF
+                tile = replace(tile, detail=detail, silent=off)
                 sheet = sheets.pictures.get(place)
                 tiles.append(replace(tile, beside=sheet, chosen=place == view.selected))
             label = f"Neurons of {layer.name} in {title_of(network.name)}"
@@ -315,6 +318,5 @@ def response_tile(
     caption = unit_labels.unit_name(pictures.network, pictures.layer, unit) or f"neuron {unit}"
     if response.percentile is not None:
         caption = f"{caption} \N{MIDDLE DOT} {formatting.standing(response.percentile)}"
-    # A silent unit is not marked, because the tile is about its response to this image.
     tile = pictures.tile(unit, caption, previews, PIXELS)
     return replace(tile, note=f"{response.value:.3g}", silent=False)
