@@ -273,6 +273,12 @@ def average(pairs: Sequence[Pair], loss: str, baseline: str) -> dict[str, float]
     return {**found, "time": statistics.median(ratios)}
 
 
+def _figures(pair: Pair) -> dict[str, Any]:
+    """Return the names and the measures of a pair, for JSON."""
+    names = {"content": pair.content, "style": pair.style}
+    return names | {name: asdict(found) for name, found in pair.measures.items()}
+
+
 def main(
     network: Annotated[str, typer.Option(help="The network that renders.")] = "sketchnet",
     weights: Annotated[Path | None, typer.Option(help="Its checkpoint.")] = None,
@@ -323,14 +329,7 @@ def main(
             "judge": judge,
             "size": size,
             "means": rows,
-            "pairs": [
-                {
-                    "content": it.content,
-                    "style": it.style,
-                    **{name: asdict(found) for name, found in it.measures.items()},
-                }
-                for it in pairs
-            ],
+            "pairs": [_figures(it) for it in pairs],
         }
         json_file.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
 
