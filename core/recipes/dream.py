@@ -61,7 +61,7 @@ class DreamRecipe(Recipe):
     """
 
     kind: ClassVar[str] = "dream"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     in_order: ClassVar[bool] = True
     later: ClassVar[tuple[str, ...]] = ("switched",)
 

@@ -60,7 +60,7 @@ class NeuronRecipe(Recipe):
     """
 
     kind: ClassVar[str] = "neurons"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
 
     layer: str = ""
     units: tuple[int, ...] = ()

@@ -58,7 +58,8 @@ class LossSum(Objective):
 
     def with_penalty(self, penalty: Objective) -> LossSum:
         """Return the sum of the same losses and a further penalty of the image."""
-        return LossSum.of(self.terms, penalty if self.penalty is None else self.penalty + penalty)
+        both = penalty if self.penalty is None else self.penalty + penalty
+        return LossSum.of(self.terms, both, self.inner)
 
     def __call__(self, activations: Activations) -> Tensor:
         """Return minus the weighted sum of all losses and the penalty, ``[N]``."""

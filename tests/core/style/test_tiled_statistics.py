@@ -14,6 +14,7 @@ from core.optim.activations import IMAGE
 from core.optim.image_pass import ImagePass
 from core.optim.transforms import ReflectPad
 from core.style import losses, tiled_statistics
+from core.style.film import temporal_loss
 from core.style.loss_sum import LossSum
 from core.style.losses import StyleTarget
 from core.style.moments import moments
@@ -151,6 +152,13 @@ def test_positions_of_the_padding_have_no_gradient() -> None:
             float(ours[..., rows, cols].abs().sum()), rel=1e-5
         )
         assert float(theirs.abs().sum()) > 1.01 * float(ours.abs().sum())
+
+
+def test_a_further_penalty_keeps_the_inner_positions() -> None:
+    inner = {"1": (slice(1, 4), slice(1, 4))}
+    term = losses.gram("1", StyleTarget.of(moments(torch.rand(1, 5, 9, 9))))
+    further = temporal_loss(torch.rand(1, 3, 9, 9), torch.ones(1, 1, 9, 9))
+    assert LossSum.of([(1.0, term)], None, inner).with_penalty(further).inner == inner
 
 
 def test_no_positions_are_left_out_of_a_layer_with_too_few() -> None:
