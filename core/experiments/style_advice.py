@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from core.experiments.style_grid_measures import edges_kept
@@ -134,6 +133,9 @@ def foreign_share(image: Tensor, sources: Sequence[Tensor]) -> float:
         image: ``[1, 3, H, W]`` in ``[0, 1]``.
         sources: the other images, ``[1, 3, h, w]`` of any sizes.
     """
+    # Imported here, as other commands import this module and never need it.
+    from scipy.spatial import cKDTree
+
     known = cKDTree(np.concatenate([_colours(it) for it in sources]))
     distances, _ = known.query(_colours(image))
     return float((distances > FOREIGN_DISTANCE).mean())
