@@ -36,7 +36,7 @@ from core.networks.network import Network
 from core.networks.variants import style_variant
 from core.optim.activations import IMAGE
 from core.recipes.style import StyleRecipe
-from core.style import loss_builder, transfer
+from core.style import image_sizes, loss_builder, transfer
 from core.style.loss_builder import StyleInputs
 from explorer.cli.command_io import open_image
 
@@ -274,7 +274,7 @@ def _lbfgs(loss: Loss, image: Tensor, clamped: bool) -> Iterator[Tensor]:
 def crowsonkb(task: StyleTask) -> Iterator[Tensor]:
     """Run a style transfer with the settings of crowsonkb's style-transfer-pytorch."""
     subjects = task.subjects()
-    sizes = transfer.plan_scales(replace(task.recipe, scale=2**0.5, smallest=128), subjects.size)
+    sizes = image_sizes.plan_scales(replace(task.recipe, scale=2**0.5, smallest=128), subjects.size)
     image = resize_image(subjects.content, sizes[0]).clamp(0, 1)
     state: dict[str, Tensor] = {}
     for number, size in enumerate(sizes):

@@ -29,7 +29,7 @@ from core.optim.objectives import Objective
 from core.progress import Progress
 from core.recipes.style import StyleRecipe
 from core.recipes.style_film import LATER_SIZES, StyleFilmRecipe
-from core.style import transfer
+from core.style import image_sizes, transfer
 from core.style.loss_builder import StyleInputs, gradient_norms
 from core.style.transfer import StylePicture
 
@@ -79,7 +79,7 @@ def render(
     network = transfer.prepared_network(network, recipe)
     opened = transfer.open_inputs(recipe, inputs, network.device, network.channels)
     norms = gradient_norms(network, recipe, opened)
-    sizes = transfer.plan_scales(recipe, opened.size)
+    sizes = image_sizes.plan_scales(recipe, opened.size)
     start, finished = _start(recipe, inputs, network)
     work = [_work(recipe, sizes, number) for number in range(recipe.pictures[-1] + 1)]
     total, done = sum(work[start:]), 0

@@ -8,7 +8,6 @@ losses alone, the result is a texture; with content losses alone, it is a recons
 """
 
 import json
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,9 +27,9 @@ from core.networks.variants import style_variant
 from core.optim.ascent import AscentSettings, ascend
 from core.optim.objectives import Objective
 from core.progress import LossHistory, Progress, ShownInNotebooks, downsample_curve
-from core.recipes.style import NEAREST, StyleRecipe
-from core.style import nearest
+from core.recipes.style import StyleRecipe
 from core.style.defaults import default_settings, variation_weight
+from core.style.image_sizes import plan_scales, rounds
 from core.style.loss_builder import (
     PADDING,
     StyleInputs,
@@ -42,11 +41,6 @@ from core.style.loss_builder import (
 from core.style.loss_sum import LossSum, sum_over_tiles
 from core.style.style_canvas import AdamState, StyleCanvas
 from core.style.tiled_statistics import tile_windows
-
-# The image grows by a factor of ``recipe.scale`` from size to size. A remaining growth of at most
-# ``scale`` to this power is distributed over these factors. For a larger remainder there is one
-# more size.
-MIN_EXTRA_GROWTH = 0.1
 
 
 @dataclass(frozen=True)
@@ -171,7 +165,7 @@ def paint(
     curves: dict[str, list[float]] = defaultdict(list)
     history = LossHistory(curves, recipe.steps * len(sizes))
     done, generator = 0, torch.Generator().manual_seed(recipe.seed)
-    for number, (size, steps) in enumerate(_rounds(recipe, sizes)):
+    for number, (size, steps) in enumerate(rounds(recipe, sizes)):
         image = upscale(image, initial_image(recipe, opened, size), recipe)
         current = image if number else None
         losses = build_losses(network, recipe, opened, size, norms, current)
@@ -196,40 +190,6 @@ def paint(
         finished = with_chroma_of(image, opened.photograph)
     picture = StylePicture(0, finished[0].cpu(), {"losses": json.dumps(summary)})
     yield Progress(total, total, {}, (picture,))
-
-
-def plan_scales(recipe: StyleRecipe, size: tuple[int, int]) -> list[tuple[int, int]]:
-    """Return the (height, width) of all sizes of an optimisation, the smallest first.
-
-    The longer side of the first size is ``recipe.smallest``. The factor from each size to the next
-    is the same, and at most about ``recipe.scale``, see ``MIN_EXTRA_GROWTH``.
-
-    Args:
-        recipe: the recipe.
-        size: final (height, width).
-    """
-    growth = max(1.0, max(size) / recipe.smallest)
-    count = math.ceil(math.log(growth) / math.log(recipe.scale) - MIN_EXTRA_GROWTH)
-    factors = [growth ** (-after / count) for after in range(count, 0, -1)]
-    return [
-        (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
-        for factor in (*factors, 1.0)
-    ]
-
-
-def _rounds(
-    recipe: StyleRecipe, sizes: Sequence[tuple[int, int]]
-) -> Iterator[tuple[tuple[int, int], int]]:
-    """Yield the size and the number of steps of every round of an optimisation.
-
-    The losses, and the optimiser's history, are new in every round. There is one round at each
-    size, but several for the loss ``nearest``, which matches the image anew in every round.
-    """
-    rounds = nearest.rounds(recipe.steps) if recipe.loss == NEAREST else 1
-    for size in sizes:
-        for number in range(rounds):
-            before, after = (recipe.steps * it // rounds for it in (number, number + 1))
-            yield size, after - before
 
 
 def upscale(image: Tensor, start: Tensor, recipe: StyleRecipe) -> Tensor:

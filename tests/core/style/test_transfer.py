@@ -21,7 +21,7 @@ from core.networks.network import Network
 from core.progress import downsample_curve
 from core.recipes import kinds
 from core.recipes.style import StyleRecipe
-from core.style import defaults, loss_builder, transfer
+from core.style import defaults, image_sizes, loss_builder, transfer
 from tests.conftest import Pictures, as_network, tiny_module
 
 
@@ -280,27 +280,27 @@ def test_large_pictures_come_out_the_same_in_tiles(
     recipe = small(network, **named, **settings)
     tiled = dataclasses.replace(recipe, tile=512)
     apart = painted(network, recipe, pictures).image - painted(network, tiled, pictures).image
-    assert 0 < transfer.plan_scales(recipe, (494, 700))[0][1] == 700
+    assert 0 < image_sizes.plan_scales(recipe, (494, 700))[0][1] == 700
     assert float(apart.abs().max()) < 1e-3
 
 
 def test_sizes_grow_by_the_scale(tiny: Network, pictures: Pictures, scene: Tensor) -> None:
     recipe = small(tiny, content=pictures.keep(scene), init="noise", size=512, smallest=128)
-    assert transfer.plan_scales(recipe, (256, 512)) == [
+    assert image_sizes.plan_scales(recipe, (256, 512)) == [
         (64, 128),
         (91, 181),
         (128, 256),
         (181, 362),
         (256, 512),
     ]
-    assert transfer.plan_scales(dataclasses.replace(recipe, smallest=2000), (256, 512)) == [
+    assert image_sizes.plan_scales(dataclasses.replace(recipe, smallest=2000), (256, 512)) == [
         (256, 512)
     ]
     # The first size is always the smallest, and a little more growth adds no size.
     doubled = dataclasses.replace(recipe, scale=2.0, smallest=64)
-    assert transfer.plan_scales(doubled, (128, 192)) == [(43, 64), (74, 111), (128, 192)]
-    assert transfer.plan_scales(doubled, (96, 128)) == [(48, 64), (96, 128)]
-    assert transfer.plan_scales(doubled, (68, 66)) == [(68, 66)]
+    assert image_sizes.plan_scales(doubled, (128, 192)) == [(43, 64), (74, 111), (128, 192)]
+    assert image_sizes.plan_scales(doubled, (96, 128)) == [(48, 64), (96, 128)]
+    assert image_sizes.plan_scales(doubled, (68, 66)) == [(68, 66)]
 
 
 def test_an_enlarged_picture_has_the_detail_of_its_start(
