@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from core.networks.graph_passes.fuse_relu import FusedConvolution
 
@@ -70,12 +70,10 @@ def bytes_of_its_own(module: nn.Module, network: nn.Module) -> int:
     These are its weights of its own, and kernels in another memory layout.
     """
 
-    def storages(it: nn.Module) -> dict[int, int]:
-        tensors = [*it.parameters(), *it.buffers()]
-        found = (tensor.untyped_storage() for tensor in tensors)
-        return {storage.data_ptr(): storage.nbytes() for storage in found}
+    def tensors(it: nn.Module) -> dict[int, Tensor]:
+        return {id(tensor): tensor for tensor in (*it.parameters(), *it.buffers())}
 
-    shared = storages(network)
-    copied = sum(size for place, size in storages(module).items() if place not in shared)
+    shared = tensors(network)
+    copied = sum(it.nbytes for key, it in tensors(module).items() if key not in shared)
     fused = (it for it in module.modules() if isinstance(it, FusedConvolution))
     return copied + sum(it.kernel_bytes for it in fused)
