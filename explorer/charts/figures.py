@@ -98,12 +98,12 @@ def loss_curves(
     """
     lines = []
     for name, curve in curves.items():
-        losses = np.array(curve, dtype=float)
+        last = max(len(curve) - 1, 1)
         dash = "dash" if name.startswith("content") else "solid"
         lines.append(
             go.Scatter(
-                x=np.linspace(0, 100 * share, len(losses)),
-                y=np.where(losses > LEAST_LOSS, losses, np.nan),
+                x=[100 * share * at / last for at in range(len(curve))],
+                y=[it if it > LEAST_LOSS else None for it in curve],
                 name=name,
                 mode="lines",
                 line={"color": colours[name], "width": 2, "dash": dash},

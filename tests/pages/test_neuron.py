@@ -409,9 +409,9 @@ def test_the_pictures_that_excite_it_most_least_and_between(
     labels = [tile["label"] for tile in tiles(app)["Examples"]]
     assert labels == [f"{hit.picture}, activation {hit.value:.3g}" for hit in hits]
     assert all(tile["picture"] for tile in tiles(app)["Examples"])
-    least = tiles(see(layer=layer, unit="2", pictures="least"))["crops"]
+    least = tiles(see(layer=layer, unit="2", pictures="least"))["Examples"]
     assert least[0]["label"].startswith(index.least(layer, 2)[0].picture)
-    between = tiles(see(layer=layer, unit="2", pictures="between"))["crops"]
+    between = tiles(see(layer=layer, unit="2", pictures="between"))["Examples"]
     values = [float(tile["note"]) for tile in between]
     assert values == sorted(values, reverse=True) and len(set(values)) > 3
 

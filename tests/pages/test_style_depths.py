@@ -237,7 +237,7 @@ def test_a_click_in_a_square_is_a_pair_of_neurons(stand_in: StandIn) -> None:
 
 def test_a_pair_is_shown_with_both_neurons_and_where_they_fire(stand_in: StandIn) -> None:
     app = visit("style_depths", view="together", layer="3", pair="4,1")
-    found = [it for label, it in grids(app).items() if label.startswith("neuron ")]
+    found = [it for label, it in grids(app).items() if label.startswith("Neuron ")]
     tiles = [tile for it in found for tile in it]
     assert [it["id"] for it in tiles] == [
         f"{what} {unit}" for unit in (4, 1) for what in ("neuron", "painting", "picture")

@@ -42,4 +42,5 @@ def test_a_warm_process_imports_and_loads_nothing_more(warm: bool) -> None:
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     loads, imports = map(int, done.stdout.split())
-    assert (loads == 0, imports == 0) == (warm, warm)
+    assert (loads == 0) == warm
+    assert imports == 0, "PyTorch imports more when it computes"
