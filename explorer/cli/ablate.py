@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from core.files import check_output, write_file
 from core.recipes.switched_units import FACTORS, OFF
@@ -47,6 +48,7 @@ def ablate(
     from core.analysis.picture_sample import sample_pictures
     from core.analysis.unit_effects import EffectMeter, no_answers
     from core.datasets import sources
+    from core.datasets.image_source import printable
     from core.errors import ExplorerError
     from explorer.cli.neurons import parse_units
     from explorer.reports import effect_report
@@ -62,7 +64,7 @@ def ablate(
     meter = EffectMeter(loaded, found, sample_pictures(loaded, source, pictures))
     effect = meter.measure(dict.fromkeys(chosen, factor))
     for name, reason in list(meter.pictures.skipped.items())[:count]:
-        print_note(f"left out {name}: {reason}")
+        print_note(f"left out {printable(name)}: {reason}")
     falling, rising = effect.falling(count), effect.rising(count)
     changed = effect.most_changed(count)
     if out is not None:
@@ -86,8 +88,8 @@ def ablate(
         return
     words = effect_report.what_was_done(found, chosen, factor)
     Console(soft_wrap=True).print(
-        f"{loaded.name} with {words}, {len(effect.pictures):,} pictures of {source.text}: "
-        f"{effect.other_answers:,} get another answer",
+        f"{loaded.name} with {words}, {len(effect.pictures):,} pictures of "
+        f"{printable(source.text)}: {effect.other_answers:,} get another answer",
         highlight=False,
         markup=False,
     )
@@ -96,9 +98,9 @@ def ablate(
         ("picture", "before", "after"),
         (
             (
-                it.picture,
-                f"{it.before} {formatting.probability(it.before_share)}",
-                f"{it.after} {formatting.probability(it.after_share)}",
+                Text(printable(it.picture)),
+                Text(f"{it.before} {formatting.probability(it.before_share)}"),
+                Text(f"{it.after} {formatting.probability(it.after_share)}"),
             )
             for it in changed
         ),
@@ -107,17 +109,17 @@ def ablate(
 
 def _rows(
     falling: "tuple[ClassChange, ...]", rising: "tuple[ClassChange, ...]", count: int
-) -> list[list[str]]:
+) -> list[list[Text]]:
     """Return the rows of a table with the classes that fall beside those that rise."""
     rows = []
     for at in range(min(count, max(len(falling), len(rising)))):
-        row: list[str] = []
+        row: list[Text] = []
         for some in (falling, rising):
-            row += _cells(some[at]) if at < len(some) else ("", "")
+            row += _cells(some[at]) if at < len(some) else (Text(), Text())
         rows.append(row)
     return rows
 
 
-def _cells(change: "ClassChange") -> tuple[str, str]:
+def _cells(change: "ClassChange") -> tuple[Text, Text]:
     number = formatting.signed(change.mean)
-    return change.label, f"{number} \N{PLUS-MINUS SIGN} {change.margin:.2g}"
+    return Text(change.label), Text(f"{number} \N{PLUS-MINUS SIGN} {change.margin:.2g}")

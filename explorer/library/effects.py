@@ -79,9 +79,9 @@ class EffectPlace:
 
     @property
     def collection(self) -> str:
-        """A text that identifies the pictures."""
+        """A text that identifies the pictures, in ASCII, as names of files need not be UTF-8."""
         index = self.index
-        return drawings().text if index is None else f"{index.plan.collection} {index.count}"
+        return ascii(drawings().text if index is None else (index.plan.collection, index.count))
 
     @property
     def noun(self) -> str:

@@ -111,6 +111,8 @@ def test_a_neuron_is_turned_off_and_the_answers_move(page: Page) -> None:
     expect(page).to_have_url(re.compile(r"off=relu5b(%3A|:)\d+(%3A|:)0\.25"))
     page.locator(".st-key-switched button").first.click()
     expect(page).not_to_have_url(re.compile("off="))
+    # While a page is drawn again, what was there before stays for a moment.
+    expect(answers).to_have_count(1)
     expect(answers).not_to_contain_text("\N{RIGHTWARDS ARROW}")
 
 

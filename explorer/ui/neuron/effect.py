@@ -1,5 +1,6 @@
 """What a unit does: which answers of the network change when it is turned off."""
 
+import os
 from html import escape
 
 import streamlit as st
@@ -7,6 +8,7 @@ import streamlit as st
 from core.analysis import unit_effects
 from core.analysis.picture_sample import PictureSample
 from core.analysis.unit_effects import AnswerChange, ClassChange, EffectMeter
+from core.datasets.image_source import printable
 from core.errors import ExplorerError
 from core.index.reader import Index
 from core.networks import Layer, Network
@@ -140,12 +142,12 @@ def _show_pictures(place: EffectPlace, effect: KeptEffect) -> None:
     cells = []
     for it in effect.changed:
         try:
-            url = thumbnail_url(place.collection, it.picture, place)
+            url = thumbnail_url(place.collection, os.fsencode(it.picture), place)
         except ExplorerError:
             # The picture has been deleted since it was measured.
             continue
         cells.append(
-            f'<figure><img src="{url}" alt="{escape(it.truth or it.picture)}">'
+            f'<figure><img src="{url}" alt="{escape(it.truth or printable(it.picture))}">'
             f"<figcaption>{answer_html(it)}</figcaption></figure>"
         )
     st.html(f'<div class="effect-pictures">{"".join(cells)}</div>')
@@ -160,14 +162,18 @@ def answer_html(change: AnswerChange) -> str:
 
 
 @server_state.cached(THUMBNAILS_AT_MOST)
-def thumbnail_url(collection: str, picture: str, _place: EffectPlace) -> str:
+def thumbnail_url(collection: str, picture: bytes, _place: EffectPlace) -> str:
     """Return a small picture of a collection as a URL, cached.
+
+    Args:
+        collection: the collection.
+        picture: name of the picture, as a file system has it; it need not be UTF-8.
 
     Raises:
         ExplorerError: the picture or the collection is gone.
     """
     source = _place.source()
-    opened, _ = source.open(source.find(picture))
+    opened, _ = source.open(source.find(os.fsdecode(picture)))
     return thumbnails.shrink(opened, PIXELS)
 
 
