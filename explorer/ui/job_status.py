@@ -31,7 +31,7 @@ def poll_interval(*asked: Requested, seconds: float = POLL_SECONDS) -> float | N
     intervals = [
         seconds if isinstance(it, Job) else RETRY_SECONDS
         for it in asked
-        if isinstance(it, str) or _is_open(it)
+        if isinstance(it, str) or is_open(it)
     ]
     return min(intervals, default=None)
 
@@ -71,7 +71,7 @@ def follow(
             if isinstance(job, Job) and job.open:
                 jobs.watch(job.key, visitor, urls.looked())
         changed = show(now) != state
-        switched = [_is_open(it) for it in now] != [_is_open(it) for it in asked]
+        switched = [is_open(it) for it in now] != [is_open(it) for it in asked]
         retry = next(looks) > 0 and any(isinstance(it, str) for it in asked)
         if changed or switched or retry:
             st.rerun()
@@ -86,7 +86,8 @@ def follow(
     st.fragment(body, run_every=interval)()
 
 
-def _is_open(job: Requested) -> bool:
+def is_open(job: Requested) -> bool:
+    """Whether a request is for a job that waits or runs."""
     return isinstance(job, Job) and job.open
 
 

@@ -522,6 +522,16 @@ def test_what_it_does_are_the_answers_that_change_without_it(stand_in: StandIn) 
     assert kept.falling == found.falling(5) and kept.changed == found.most_changed(6)
 
 
+def test_the_effect_waits_for_the_large_picture(stand_in: StandIn) -> None:
+    layer = stand_in.network.shown[1].name
+    app = open_at("neuron", layer=layer, unit="2", seed="5")
+    assert not effect(app)
+    assert any("as soon as the large picture" in it.value for it in app.caption)
+    app = work_off(app)
+    assert effect(app)
+    assert not any("as soon as the large picture" in it.value for it in app.caption)
+
+
 def test_what_it_does_is_measured_on_an_index_where_there_is_one(
     stand_in: StandIn, tmp_path: Path
 ) -> None:

@@ -27,8 +27,15 @@ PIXELS = 144
 LONGEST_BAR = 62
 
 
-def show_effect(neuron: NeuronView, index: Index | None) -> None:
-    """Show which answers fall and rise without a unit, and the pictures that change most."""
+def show_effect(neuron: NeuronView, index: Index | None, waits: bool) -> None:
+    """Show which answers fall and rise without a unit, and the pictures that change most.
+
+    Args:
+        neuron: the unit.
+        index: the index on whose pictures it is measured; None for drawings.
+        waits: whether the page still waits for its large picture. To measure now would take the
+            processor from the worker that makes it.
+    """
     network, layer, unit = neuron.network, neuron.layer, neuron.unit
     html_snippets.section(
         "What it does",
@@ -43,6 +50,9 @@ def show_effect(neuron: NeuronView, index: Index | None) -> None:
         effect = place.read()
         try:
             if effect is None and effects.fits_a_page(network):
+                if waits:
+                    st.caption("It is measured as soon as the large picture above is finished.")
+                    return
                 effect = measured(network, layer, unit, place.collection, place)
         except ExplorerError as error:
             st.caption(f"It cannot be measured: {formatting.escape_markdown(str(error))}")

@@ -15,6 +15,7 @@ from explorer.text.formatting import percent
 from explorer.ui import (
     index_picker,
     job_requests,
+    job_status,
     link_problems,
     page_list,
     presenter,
@@ -78,8 +79,9 @@ def show(neuron: NeuronView, view: str, problems: list[str]) -> None:
     """
     requests, warning = job_requests.JobRequests(), st.container()
     left, right = st.columns([1, 1], gap="large")
+    large = large_picture.request_picture(neuron.large(view))
     with left:
-        large_picture.show_picture(neuron, view, large_picture.request_picture(neuron.large(view)))
+        large_picture.show_picture(neuron, view, large)
     with right, st.container(key="about"):
         stored = neuron.large(view).find()
         show_title(neuron, view)
@@ -105,7 +107,7 @@ def show(neuron: NeuronView, view: str, problems: list[str]) -> None:
     related.show_similar(neuron, drawn, best, requests)
     related.show_inputs(neuron, requests)
     requests.settle()
-    effect.show_effect(neuron, index)
+    effect.show_effect(neuron, index, waits=job_status.is_open(large))
 
 
 def show_title(neuron: NeuronView, view: str) -> None:
