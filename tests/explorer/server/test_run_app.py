@@ -53,6 +53,10 @@ def test_no_package_is_looked_through_for_components(monkeypatch: pytest.MonkeyP
         raise AssertionError("the metadata of packages is read")
 
     monkeypatch.setattr(importlib.metadata, "distributions", read)
+    # Tests of pages cache the search for all of a process; afterwards it is theirs again.
+    search = manifest_scanner.scan_component_manifests
+    search = getattr(search, "__wrapped__", search)
+    monkeypatch.setattr(manifest_scanner, "scan_component_manifests", search)
     with pytest.raises(AssertionError, match="metadata"):
         manifest_scanner.scan_component_manifests()
     run_app.without_component_packages()
