@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.devices import full_precision, memory_format
+from core.devices import full_precision
 from core.errors import ExplorerError
 from core.networks.graph_parts import GraphParts, divide
 from core.networks.layers import Layer
@@ -132,39 +132,4 @@ class Continuation:
             first = scale_units(first, self.layer.axis, changing)
         with full_precision(self._network.device):
             result: dict[str, Tensor] = self._parts.behind(first, *others)
-        return result
-
-    def can_repeat(self, kept: tuple[Any, ...]) -> bool:
-        """Whether ``finish_each`` can run with what ``begin`` returned for one image."""
-        return (
-            self._parts is not None
-            and self.layer.batch_axis == 0
-            and all(isinstance(it, Tensor) and it.ndim and it.shape[0] == 1 for it in kept)
-        )
-
-    @torch.no_grad()
-    def finish_each(
-        self, kept: tuple[Any, ...], factors: Sequence[Mapping[int, float]]
-    ) -> dict[str, Tensor]:
-        """Run the network from the layer on once for all of some changes of one image.
-
-        Args:
-            kept: what ``begin`` returned for one image; ``can_repeat`` must be true for it.
-            factors: N changes, each as for ``finish``.
-
-        Returns:
-            Activations ``[N, C, ...]`` by layer name: those of each change.
-        """
-        assert self._parts is not None
-        first, *others = (it.expand(len(factors), *it.shape[1:]) for it in kept)
-        changed = torch.stack(
-            [
-                scale_units(it, self.layer.axis - 1, own)
-                for it, own in zip(first, factors, strict=True)
-            ]
-        )
-        if first.ndim == 4:
-            changed = changed.contiguous(memory_format=memory_format(changed.device))
-        with full_precision(self._network.device):
-            result: dict[str, Tensor] = self._parts.behind(changed, *others)
         return result

@@ -41,7 +41,7 @@ class TimmNetwork:
 
     @property
     def folder_name(self) -> str:
-        """Name of the folder into which the published weights are downloaded."""
+        """The name of the folder into which the published weights are downloaded."""
         return f"{HUB_PREFIX}{self.hub.replace('/', '--')}"
 
     @property

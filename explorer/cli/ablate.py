@@ -17,7 +17,7 @@ from explorer.cli.options import cli
 from explorer.text import formatting
 
 if TYPE_CHECKING:
-    from core.analysis.unit_effects import ClassChange
+    from core.analysis.unit_effects import ClassChange, UnitEffect
 
 LEAST, MOST = FACTORS
 
@@ -65,8 +65,6 @@ def ablate(
     effect = meter.measure(dict.fromkeys(chosen, factor))
     for name, reason in list(meter.pictures.skipped.items())[:count]:
         print_note(f"left out {printable(name)}: {reason}")
-    falling, rising = effect.falling(count), effect.rising(count)
-    changed = effect.most_changed(count)
     if out is not None:
         report = effect_report.effect_report(loaded, found, chosen, factor, effect, source)
         write_file(out, report.encode())
@@ -82,18 +80,33 @@ def ablate(
                 "pictures": len(effect.pictures),
                 "other_answers": effect.other_answers,
                 "changes": [asdict(it) for it in effect.changes()],
-                "changed": [asdict(it) for it in changed],
+                "changed": [asdict(it) for it in effect.most_changed(count)],
             }
         )
         return
-    words = effect_report.what_was_done(found, chosen, factor)
+    done = f"{loaded.name} with {effect_report.what_was_done(found, chosen, factor)}"
+    _print_effect(done, effect, printable(source.text), count)
+
+
+def _print_effect(done: str, effect: "UnitEffect", collection: str, count: int) -> None:
+    """Print the classes that fall and rise, and the pictures whose answers change most.
+
+    Args:
+        done: what was done to the network, in words.
+        effect: what changed.
+        collection: the collection of the pictures, printable.
+        count: number of classes and pictures.
+    """
+    from core.datasets.image_source import printable
+
     Console(soft_wrap=True).print(
-        f"{loaded.name} with {words}, {len(effect.pictures):,} pictures of "
-        f"{printable(source.text)}: {effect.other_answers:,} get another answer",
+        f"{done}, {len(effect.pictures):,} pictures of {collection}: "
+        f"{effect.other_answers:,} get another answer",
         highlight=False,
         markup=False,
     )
-    print_table(("falls", "logit", "rises", "logit"), _rows(falling, rising, count))
+    rows = _rows(effect.falling(count), effect.rising(count), count)
+    print_table(("falls", "logit", "rises", "logit"), rows)
     print_table(
         ("picture", "before", "after"),
         (
@@ -102,7 +115,7 @@ def ablate(
                 Text(f"{it.before} {formatting.probability(it.before_share)}"),
                 Text(f"{it.after} {formatting.probability(it.after_share)}"),
             )
-            for it in changed
+            for it in effect.most_changed(count)
         ),
     )
 

@@ -92,10 +92,9 @@ class _ReorderedKernel:
     def __init__(
         self, convolution: nn.Conv2d, padding: Sequence[int | str], transposed: bool = False
     ) -> None:
-        groups = convolution.groups
-        self.settings = ([*padding], [*convolution.stride], [*convolution.dilation], groups)
+        self._groups = convolution.groups
+        self.settings = ([*padding], [*convolution.stride], [*convolution.dilation], self._groups)
         self._weight, self._transposed = convolution.weight.detach(), transposed
-        self._groups = groups
         self._reordered: tuple[torch.Size, Tensor] | None = None
 
     @property
