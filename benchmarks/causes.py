@@ -7,7 +7,11 @@ class's drawings that show the label's concept is compared with the share in dra
 (the control).
 
     python -m benchmarks.causes
+    python -m benchmarks.causes contributions
     python -m benchmarks.causes speed
+
+``contributions`` compares what each neuron contributes to the answer for a drawing, by several
+formulas, with what the answer really loses without it (Spearman's correlation, mean over drawings).
 
 All drawings are from worlds that training never used, and the labels were measured on others. The
 interval is that of a bootstrap over neurons, over all seeds together.
@@ -23,17 +27,22 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks import machine
 from benchmarks.badge import random_weights
-from core.analysis import unit_labels
+from core.analysis import probe, unit_labels
+from core.analysis.contributions import contributions, exact_effects
 from core.analysis.picture_sample import sample_pictures
 from core.analysis.unit_effects import ClassChange, EffectMeter, UnitEffect
+from core.datasets import samples
 from core.datasets.sources import SketchWorldSource
 from core.networks import registry
+from core.networks.interventions import with_units_switched
 from core.networks.network import Network
+from core.recipes.switched_units import SwitchedUnit
 from core.sketchnet.dissection.__main__ import QUANTILES, label
 from core.sketchnet.labels import CLEAR
 from core.sketchnet.model import load
@@ -51,6 +60,8 @@ RANDOM_DRAWINGS, RANDOM_SEED = 600, 7
 LEAST_PIXELS = 4
 RESAMPLES = 2000
 ROUNDS = 7
+# Layers and drawings on which contributions are compared with true effects.
+CORRELATED, CORRELATED_DRAWINGS = ("relu3b", "relu4b", "relu5a", "relu5b"), 60
 
 Shares = npt.NDArray[np.float64]
 
@@ -65,7 +76,7 @@ class Row:
         units: number of neurons with a clear label.
         shown: share of the drawings of the class hurt most that show the label's concept, mean over
             neurons and seeds.
-        low, high: its 95 % interval.
+        low, high: its 95% interval.
         by_seed: the mean for each seed.
         control: share of the drawings of any class that show it.
     """
@@ -153,7 +164,7 @@ def own_class(effect: UnitEffect) -> tuple[ClassChange, ...]:
 
 
 def interval(shares: Shares) -> tuple[float, float, float, tuple[float, ...]]:
-    """Return the mean of shares ``[seeds, units]``, its 95 % interval, and the mean by seed."""
+    """Return the mean of shares ``[seeds, units]``, its 95% interval, and the mean by seed."""
     units = shares.mean(0)
     generator = np.random.default_rng(0)
     means = units[generator.integers(len(units), size=(RESAMPLES, len(units)))].mean(1)
@@ -197,6 +208,49 @@ def show(rows: Sequence[Row]) -> None:
     Console().print(table)
 
 
+def correlations(layers: Sequence[str], drawings: int) -> dict[str, dict[str, float]]:
+    """Return how well formulas predict what an answer loses without a unit, by layer and formula.
+
+    The value is Spearman's correlation over the units of a layer, the mean over drawings. Without
+    the gradient, ``activation`` is the mean of the activation over positions; ``gradient`` is that
+    of the gradient.
+    """
+    network = registry.load(registry.SKETCHNET, device="cpu")
+    pictures = sample_pictures(network, SketchWorldSource(drawings, SEEDS[0]), drawings)
+    found: dict[str, dict[str, list[float]]] = {}
+    logits = network.layers[-1].name
+    for number in range(len(pictures)):
+        image = pictures.images(slice(number, number + 1))
+        answers = network.activations(image, [logits, *layers])
+        wanted = int(answers[logits][0].argmax())
+        chosen = [network.layer(it) for it in layers]
+        for it in contributions(network, image, chosen, wanted):
+            name, activation = it.layer.name, answers[it.layer.name][0]
+            true = exact_effects(network, image, it.layer, wanted)
+            gradient = torch.where(activation > 0, it.places / activation, 0.0)
+            formulas = {
+                "gradient x activation": it.units,
+                "gradient": gradient.flatten(1).sum(1),
+                "activation": activation.flatten(1).mean(1),
+            }
+            for formula, values in formulas.items():
+                row = found.setdefault(name, {}).setdefault(formula, [])
+                row.append(spearman(values.numpy(), true.numpy()))
+    return {
+        layer: {formula: float(np.nanmean(values)) for formula, values in some.items()}
+        for layer, some in found.items()
+    }
+
+
+def spearman(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
+    """Return Spearman's rank correlation of two lists; equal values share their mean rank."""
+    ranks = []
+    for values in (one, other):
+        _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+        ranks.append((np.cumsum(counts) - (counts - 1) / 2)[inverse])
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
 def speed(layer: str, drawings: int) -> dict[str, float]:
     """Measure how long the effect of one unit takes, by the clock; the median of some rounds.
 
@@ -223,6 +277,13 @@ def speed(layer: str, drawings: int) -> dict[str, float]:
         whole.append(2 * (time.perf_counter() - started))
     seconds["the first unit of a layer"] = float(np.median(first))
     seconds["each further unit"] = float(np.median(behind))
+    village, switched = samples.picture("village"), list[float]()
+    for number in range(ROUNDS):
+        started = time.perf_counter()
+        off = with_units_switched(network, [SwitchedUnit(layer, number)])
+        probe.probe_image(off, village)
+        switched.append(time.perf_counter() - started)
+    seconds["a switch for one picture, all layers"] = float(np.median(switched))
     seconds["the whole network twice"] = float(np.median(whole))
     return seconds
 
@@ -230,7 +291,9 @@ def speed(layer: str, drawings: int) -> dict[str, float]:
 def main() -> None:
     """Measure which classes clearly labelled neurons hurt, or how long it takes."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.causes", description=main.__doc__)
-    parser.add_argument("what", nargs="?", choices=("classes", "speed"), default="classes")
+    parser.add_argument(
+        "what", nargs="?", choices=("classes", "contributions", "speed"), default="classes"
+    )
     parser.add_argument("--drawings", type=int, default=360, help="of each world (%(default)s)")
     parser.add_argument("--layers", default=",".join(LAYERS), help="default: %(default)s")
     parser.add_argument("--json", type=Path, help="a file for the figures")
@@ -238,8 +301,14 @@ def main() -> None:
     if args.what == "speed":
         seconds = speed("relu4b", args.drawings)
         for name, value in seconds.items():
-            print(f"{name}: {value:.3f} s for {args.drawings} drawings, relu4b")
+            print(f"{name}: {value:.3f} s ({args.drawings} drawings, relu4b)")
         figures: object = seconds
+    elif args.what == "contributions":
+        found = correlations(CORRELATED, min(args.drawings, CORRELATED_DRAWINGS))
+        for layer, some in found.items():
+            words = ", ".join(f"{formula} {value:.3f}" for formula, value in some.items())
+            print(f"{layer}: {words}")
+        figures = found
     else:
         network = registry.load(registry.SKETCHNET, device="cpu")
         shown = shown_concepts(SHOWN_DRAWINGS)

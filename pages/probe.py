@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from explorer.ui import image_picker, index_picker, link_problems, switches
+from explorer.ui import image_picker, index_picker, link_problems, switches, url_controls, urls
 from explorer.ui.page_opener import OpenPage, open_page
-from explorer.ui.probe import probe_page
+from explorer.ui.probe import probe_page, why
 from explorer.ui.probe.probe_page import ProbeView
 
 SAMPLE = "village"
@@ -19,10 +19,18 @@ def show(page: OpenPage) -> None:
         picked = image_picker.pick_image("picture", SAMPLE, problems)
     place = probe_page.read_place(network, index, problems)
     view = ProbeView(network, picked, index, *place, switches.read_off(network, problems))
+    shown = urls.one_of("ask", [why.WHY], "", problems)
     with stage:
-        probe_page.show_picture(view)
-    link_problems.show_problems(problems)
-    probe_page.show_units(view)
+        heat = why.contribution_heat(view, []) if shown == why.WHY else None
+        probe_page.show_picture(view, heat)
+    warning = st.container()
+    url_controls.word_control("ask", why.VIEWS, [], "What to show")
+    if shown == why.WHY:
+        why.show_why(view, problems)
+    with warning:
+        link_problems.show_problems(problems)
+    if shown != why.WHY:
+        probe_page.show_units(view)
 
 
 open_page(show, "probe", columns=(2, 3), sidebar_key="probe-sidebar")

@@ -17,6 +17,7 @@ from torch import Tensor, fx, nn
 from core.errors import ExplorerError, unknown
 from core.images.center_crop import Box
 from core.images.channels import with_channels
+from core.networks.layers import Layer
 from core.networks.network import FeatureExtractor, Network
 from core.networks.receptive_fields.pointwise import ACTIVATIONS, is_activation
 from core.networks.receptive_fields.spans import Span
@@ -55,11 +56,19 @@ def heatmap(network: Network, image: Tensor, layer: str, unit: int) -> Tensor:
     target = network.layer_with_units(layer, [unit])
     with torch.no_grad():
         output: Tensor = _extractor(network, target.name)(image.to(network.device))[target.name]
-    activation = output[0, unit].float().cpu()
-    if target.spans is None or activation.ndim != 2:
-        return activation.mean().expand(*image.shape[2:]).clone()
-    vertical, horizontal = (_interpolation_matrix(span) for span in target.spans)
-    return vertical @ activation @ horizontal.T
+    return enlarge(target, output[0, unit].float().cpu(), (image.shape[2], image.shape[3]))
+
+
+def enlarge(layer: Layer, values: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return a map of a layer, enlarged to the (height, width) of the network's input.
+
+    The value of each position is placed at the centre of its receptive field; between these
+    centres, values are interpolated linearly. Without rows and columns the mean is at all pixels.
+    """
+    if layer.spans is None or values.ndim != 2:
+        return values.mean().expand(*size).clone()
+    vertical, horizontal = (_interpolation_matrix(span) for span in layer.spans)
+    return vertical @ values @ horizontal.T
 
 
 def _interpolation_matrix(span: Span) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.devices import full_precision
+from core.devices import full_precision, memory_format
 from core.errors import ExplorerError
 from core.networks.graph_parts import GraphParts, divide
 from core.networks.layers import Layer
@@ -130,6 +130,40 @@ class Continuation:
         first, *others = kept
         if changing:
             first = scale_units(first, self.layer.axis, changing)
+        with full_precision(self._network.device):
+            result: dict[str, Tensor] = self._parts.behind(first, *others)
+        return result
+
+    def can_repeat(self, kept: tuple[Any, ...]) -> bool:
+        """Whether ``finish_each`` can run with what ``begin`` returned for one image."""
+        return (
+            self._parts is not None
+            and self.layer.batch_axis == 0
+            and all(isinstance(it, Tensor) and it.ndim and it.shape[0] == 1 for it in kept)
+        )
+
+    @torch.no_grad()
+    def finish_each(self, kept: tuple[Any, ...], units: Sequence[int]) -> dict[str, Tensor]:
+        """Run the network from the layer on once for all of some units, each turned off alone.
+
+        Args:
+            kept: what ``begin`` returned for one image; ``can_repeat`` must be true for it.
+            units: the N units.
+
+        Returns:
+            Activations ``[N, C, ...]`` by layer name: those without each unit.
+
+        Raises:
+            ExplorerError: the layer has no such unit.
+        """
+        assert self._parts is not None
+        self._network.layer_with_units(self.layer.name, units)
+        first, *others = (it.expand(len(units), *it.shape[1:]) for it in kept)
+        first = first.clone()
+        if first.ndim == 4:
+            first = first.contiguous(memory_format=memory_format(first.device))
+        channels = first.movedim(self.layer.axis, 1)
+        channels[torch.arange(len(units)), torch.tensor(units)] = 0.0
         with full_precision(self._network.device):
             result: dict[str, Tensor] = self._parts.behind(first, *others)
         return result

@@ -21,6 +21,7 @@ from explorer.cli import (  # noqa: F401  (each adds its commands to `cli`)
     dream_depths,
     dreams,
     examples,
+    explain,
     gram,
     index,
     jobs,

@@ -12,7 +12,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.analysis import probe
+from core.analysis import explanation, probe
 from core.images import image_io
 from core.networks.interventions import with_units_switched
 from core.recipes.switched_units import SwitchedUnit
@@ -242,3 +242,36 @@ def test_without_a_head_it_says_that_there_are_no_answers(
         app = visit("probe", layer=layer, unit="2", off=f"{layer}:2")
         assert any("tells no classes apart" in it.value for it in app.caption)
         assert any(it["detail"] for some in tiles(app).values() for it in some)
+
+
+def test_why_shows_what_speaks_for_the_answer_and_against_it(stand_in: StandIn) -> None:
+    network = stand_in.network
+    picked = image_picker.find_image("village").picture
+    app = visit("probe", ask="why")
+    found = explanation.explain(network, picked, count=4)
+    assert f"Why {found.wanted}?" in html(app)
+    shown = tiles(app)
+    assert list(shown) == [it.layer for it in found.layers]
+    for layer in found.layers:
+        some = (*layer.speaking_for, *layer.against)
+        assert [it["id"] for it in shown[layer.layer]] == [
+            f"{layer.layer} {it.unit}" for it in some
+        ]
+        for tile, it in zip(shown[layer.layer], some, strict=True):
+            assert formatting.signed(it.contribution) in tile["caption"]
+            assert tile["detail"] == f"without it {formatting.signed(-it.effect)}"
+    name = network.shown[1].name
+    plain = picture(app)["picture"]
+    assert picture(visit("probe", ask="why", layer=name, unit="2"))["picture"] != plain
+
+
+def test_why_tells_two_classes_apart(stand_in: StandIn) -> None:
+    app = visit("probe", ask="why")
+    app.selectbox(key="class").set_value("three").run()
+    app.selectbox(key="against").set_value("one").run()
+    assert query(app) == {"ask": "why", "class": "three", "against": "one"}
+    assert "Why three rather than one?" in html(app)
+    for link in ({"class": "five"}, {"against": "five"}):
+        bad = visit("probe", ask="why", **link)
+        assert "A problem with this link" in bad.warning[0].value and tiles(bad)
+    assert "A problem with this link" in visit("probe", ask="who").warning[0].value

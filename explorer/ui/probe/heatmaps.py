@@ -48,7 +48,12 @@ def shown_layers(network: Network, index: Index | None) -> Sequence[Layer]:
 
 
 @lru_cache(maxsize=64)
-def heatmap_url(network: Network, picked: PickedImage, lit_by: tuple[str, int] | None) -> str:
+def heatmap_url(
+    network: Network,
+    picked: PickedImage,
+    lit_by: tuple[str, int] | None,
+    heat: Tensor | None = None,
+) -> str:
     """Return the central part of an image that is the network's input, as a URL.
 
     Args:
@@ -56,6 +61,7 @@ def heatmap_url(network: Network, picked: PickedImage, lit_by: tuple[str, int] |
         picked: the image.
         lit_by: name of a layer and number of a unit: positions to which the unit does not respond
             are darkened. None to show the image without a heat map.
+        heat: another map ``[H, W]`` of the network's input, whose low values are darkened.
     """
     picture = picked.picture
     frame = CenterCrop((picture.height, picture.width), network.input_size, network.framing)
@@ -63,10 +69,9 @@ def heatmap_url(network: Network, picked: PickedImage, lit_by: tuple[str, int] |
     scale = min(SHOWN_PIXELS / max(bottom - top, right - left), 4.0)
     size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
     seen = picture.resize(size, Image.Resampling.LANCZOS, (left, top, right, bottom))
-    if lit_by is not None:
-        image = crops.network_input(picture, frame)
-        seen = overlay(seen, attribution.heatmap(network, image, *lit_by))
-    return encoded(seen)
+    if heat is None and lit_by is not None:
+        heat = attribution.heatmap(network, crops.network_input(picture, frame), *lit_by)
+    return encoded(seen if heat is None else overlay(seen, heat))
 
 
 def overlay(picture: Image.Image, heat: Tensor) -> Image.Image:

@@ -6,6 +6,7 @@ from functools import partial
 from html import escape
 
 import streamlit as st
+from torch import Tensor
 
 from core.analysis import probe, unit_labels
 from core.analysis.probe import ProbeResult, UnitResponse
@@ -121,8 +122,13 @@ def read_place(
     return position, layer, unit
 
 
-def show_picture(view: ProbeView) -> None:
-    """Show the image, beneath it the selected unit's response, and the predicted classes."""
+def show_picture(view: ProbeView, heat: Tensor | None = None) -> None:
+    """Show the image, and beneath it the response of the selected unit, and the predicted classes.
+
+    Args:
+        view: the page.
+        heat: the map that darkens the image; None for the activation of the selected unit.
+    """
     network, layer = view.network, view.layer
     height, width = network.input_size
 
@@ -143,7 +149,7 @@ def show_picture(view: ProbeView) -> None:
         row, col = view.position
         middle = ((row + 0.5) / height, (col + 0.5) / width)
     image_viewers.point_picker(
-        heatmaps.heatmap_url(network, view.picked, view.selected),
+        heatmaps.heatmap_url(network, view.picked, view.selected, heat),
         network.input_size,
         "pick",
         f"{view.picked.title}, as {title_of(network.name)} sees it: choose a place",

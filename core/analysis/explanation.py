@@ -1,0 +1,177 @@
+"""Why a network gives an answer: the units of each layer that speak for it, and against it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from core.analysis import unit_labels
+from core.analysis.contributions import (
+    Contributions,
+    class_number,
+    contributions,
+    exact_effects,
+)
+from core.analysis.crops import network_input
+from core.analysis.probe import top_classes
+from core.analysis.unit_effects import no_answers
+from core.errors import ExplorerError
+from core.images.center_crop import CenterCrop
+from core.networks.layers import Layer
+from core.networks.network import Network
+
+
+@dataclass(frozen=True)
+class ExplainingUnit:
+    """A unit that speaks for an answer, or against it.
+
+    Attributes:
+        unit: number of the unit.
+        name: what it detects; "" if that is not known.
+        contribution: gradient times activation, summed over positions, in logits; positive for the
+            class.
+        share: its share of the layer's contributions of the same sign, 0 to 1.
+        effect: how much the logit (or the difference of two) really loses without the unit.
+    """
+
+    unit: int
+    name: str
+    contribution: float
+    share: float
+    effect: float
+
+
+@dataclass(frozen=True)
+class ExplainedLayer:
+    """The strongest units of one layer.
+
+    Attributes:
+        layer: name of the layer.
+        speaking_for, against: the units, the strongest first.
+    """
+
+    layer: str
+    speaking_for: tuple[ExplainingUnit, ...]
+    against: tuple[ExplainingUnit, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Why a network gives an answer for one image.
+
+    Attributes:
+        network: the network.
+        image: its input, ``[1, C, H, W]`` in ``[0, 1]``.
+        wanted, against: name of the class, and of the class that it is compared with, or "".
+        probability: the probability of ``wanted``.
+        layers: the layers, from the logits back to the image.
+        found: the contributions of all units, by name of the layer.
+    """
+
+    network: Network
+    image: Tensor
+    wanted: str
+    against: str
+    probability: float
+    layers: tuple[ExplainedLayer, ...]
+    found: dict[str, Contributions] = field(repr=False)
+
+
+def explained_layers(network: Network) -> tuple[Layer, ...]:
+    """Return the shown layers before the logits, from the last one back to the image."""
+    logits = network.class_layer
+    if logits is None:
+        return ()
+    return tuple(it for it in reversed(network.shown) if it.index < logits.index)
+
+
+def explain(
+    network: Network,
+    picture: Image.Image,
+    wanted: str = "",
+    against: str = "",
+    layers: Sequence[str] = (),
+    count: int = 5,
+) -> Explanation:
+    """Explain an answer for a picture, which is cropped as for an index.
+
+    Args:
+        network: the network.
+        picture: the picture, upright RGB.
+        wanted: name of the class; "" for the likeliest.
+        against: name of a class that it is compared with; "" for none.
+        layers: names of the layers; by default all that are shown before the logits.
+        count: number of units for and against the class, of each layer.
+
+    Raises:
+        UnknownName: there is no such class or layer.
+        ExplorerError: the network has no answers, or both classes are the same.
+    """
+    logits = network.class_layer
+    if logits is None:
+        raise ExplorerError(no_answers(network))
+    size = (picture.height, picture.width)
+    image = network_input(picture, CenterCrop(size, network.input_size, network.framing))
+    answers = network.activations(image, [logits.name])[logits.name][0].float().cpu()
+    shares = dict(top_classes(network, {logits.name: answers}, len(network.labels)))
+    wanted = wanted or next(iter(shares))
+    number = class_number(network, wanted)
+    other = class_number(network, against) if against else None
+    if number == other:
+        raise ExplorerError("name two different classes")
+    chosen = [network.layer(it) for it in layers] or list(explained_layers(network))
+    found = contributions(network, image, chosen, number, other)
+    explained = tuple(explain_layer(network, image, it, number, other, count) for it in found)
+    return Explanation(
+        network,
+        image,
+        wanted,
+        against,
+        shares[wanted],
+        explained,
+        {it.layer.name: it for it in found},
+    )
+
+
+def explain_layer(
+    network: Network,
+    image: Tensor,
+    found: Contributions,
+    wanted: int,
+    against: int | None,
+    count: int,
+    exact: bool = True,
+) -> ExplainedLayer:
+    """Return the units of a layer that speak most for a class and against it, with exact effects.
+
+    Args:
+        network, image: as for ``contributions``.
+        found: the contributions of the layer's units.
+        wanted, against: numbers of the class, and of the class that it is compared with.
+        count: number of units for and against it, at most.
+        exact: whether to compute the exact effects; else they are 0.
+    """
+    strongest = found.strongest(count), found.strongest(count, negative=True)
+    units = [unit for some in strongest for unit, _ in some]
+    effects = torch.zeros(len(units))
+    if units and exact:
+        effects = exact_effects(network, image, found.layer, wanted, against, units)
+    true = dict(zip(units, effects.tolist(), strict=True))
+    sides = []
+    for some, sign in zip(strongest, (1, -1), strict=True):
+        total = float((sign * found.units).clamp(min=0).sum())
+        sides.append(
+            tuple(
+                ExplainingUnit(
+                    unit,
+                    unit_labels.unit_name(network, found.layer, unit),
+                    value,
+                    sign * value / total,
+                    true[unit],
+                )
+                for unit, value in some
+            )
+        )
+    return ExplainedLayer(found.layer.name, *sides)

@@ -1,0 +1,93 @@
+"""The command that shows which neurons speak for an answer, and which against it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from core.files import check_output, write_file
+from explorer.cli import options
+from explorer.cli.command_io import print_json, print_note, print_table, split_names
+from explorer.cli.network_session import load_network
+from explorer.cli.options import cli
+from explorer.text import formatting
+
+if TYPE_CHECKING:
+    from core.analysis.explanation import Explanation
+
+
+@cli.command()
+def explain(
+    network: options.NetworkName,
+    image: options.ImageName,
+    class_name: Annotated[
+        str, typer.Option("--class", help="The class; by default the likeliest.")
+    ] = "",
+    against: Annotated[
+        str, typer.Option(help="Another class: what tells the two apart is shown.")
+    ] = "",
+    layers: options.LayerNames = "",
+    count: Annotated[int, typer.Option(help="Neurons for and against of each layer.", min=1)] = 5,
+    out: Annotated[Path | None, typer.Option(help="A sheet with heat maps, a PNG.")] = None,
+    weights: options.WeightsFile = None,
+    classes: options.ClassesFile = None,
+    device: options.DeviceName = "auto",
+    as_json: options.AsJson = False,
+) -> None:
+    """Show which neurons speak for an answer of the network, and which against it."""
+    from core.analysis import explanation
+    from core.analysis import probe as analysis
+    from core.figures.explanation_sheet import draw_explanation
+    from core.images import image_io
+    from explorer.cli.command_io import open_image
+
+    if out is not None:
+        check_output(out)
+    picture = open_image(image)
+    loaded = load_network(network, weights, device, classes)
+    found = explanation.explain(loaded, picture, class_name, against, split_names(layers), count)
+    if out is not None:
+        write_file(out, image_io.encode_png(draw_explanation(found)))
+        print_note(f"{out}: written")
+    if caveat := analysis.caveat(loaded):
+        print_note(caveat)
+    if as_json:
+        print_json(_as_json(found, image))
+        return
+    versus = f" rather than {found.against}" if found.against else ""
+    share = formatting.probability(found.probability)
+    Console(soft_wrap=True).print(
+        f"why {found.wanted} ({share}){versus}", highlight=False, markup=False
+    )
+    print_table(
+        ("layer", "for it (logit without the neuron)", "against it"),
+        ((it.layer, _words(it.speaking_for), _words(it.against)) for it in found.layers),
+    )
+
+
+def _words(units: Any) -> str:
+    return "   ".join(
+        f"{it.name or it.unit} {formatting.signed(it.contribution)} "
+        f"({formatting.signed(-it.effect)})"
+        for it in units
+    )
+
+
+def _as_json(found: "Explanation", image: str) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "network": found.network.name,
+        "image": image,
+        "class": found.wanted,
+        "against": found.against or None,
+        "probability": found.probability,
+        "layers": {
+            it.layer: {
+                "for": [asdict(unit) for unit in it.speaking_for],
+                "against": [asdict(unit) for unit in it.against],
+            }
+            for it in found.layers
+        },
+    }

@@ -1,0 +1,46 @@
+"""The command `explain`."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from core.errors import ExplorerError
+from explorer.cli import cli
+
+RUNNER = CliRunner()
+
+
+def run(*arguments: str) -> str:
+    done = RUNNER.invoke(cli, ["explain", "sketchnet", "village", *arguments])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_it_names_neurons_for_and_against_and_draws_them(tmp_path: Path) -> None:
+    out = tmp_path / "why.png"
+    places = ("--layers", "relu5b,relu4b", "--count", "3")
+    told = json.loads(run(*places, "--out", str(out), "--json"))
+    assert list(told["layers"]) == ["relu5b", "relu4b"] and told["against"] is None
+    units = told["layers"]["relu5b"]["for"]
+    assert len(units) == 3 and all(it["contribution"] > 0 for it in units)
+    # Behind relu5b the network is linear, so what a neuron contributes is its effect.
+    assert all(it["effect"] == pytest.approx(it["contribution"], rel=1e-3) for it in units)
+    with Image.open(out) as picture:
+        assert min(picture.size) > 200
+    words = run(*places)
+    assert f"why {told['class']}" in words and "relu4b" in words
+
+
+def test_two_classes_are_told_apart() -> None:
+    told = json.loads(
+        run("--class", "house", "--against", "castle", "--layers", "relu5b", "--json")
+    )
+    assert (told["class"], told["against"]) == ("house", "castle")
+
+
+def test_an_unknown_class_is_refused() -> None:
+    done = RUNNER.invoke(cli, ["explain", "sketchnet", "village", "--class", "hous"])
+    assert isinstance(done.exception, ExplorerError) and "house" in str(done.exception)
