@@ -12,6 +12,7 @@ from core.analysis.explanation import ExplainedLayer, ExplainingUnit
 from core.errors import unknown
 from core.index.reader import Index
 from core.networks import Network
+from core.networks.known_networks import title_of
 from core.networks.interventions import switched_network
 from explorer.library import effects
 from explorer.text import formatting
@@ -68,7 +69,7 @@ def show_why(view: ProbeView, problems: list[str]) -> None:
     _show_choice(network, wanted, against)
     off = tuple(map(str, view.switched))
     layers = explained(network, view.picked, view.index, wanted, against, off)
-    _show_layers(view, layers)
+    _show_layers(view, layers, f"{wanted} {against}")
 
 
 def _show_choice(network: Network, wanted: str, against: str) -> None:
@@ -146,7 +147,7 @@ def explained(
     )
 
 
-def _show_layers(view: ProbeView, layers: tuple[ExplainedLayer, ...]) -> None:
+def _show_layers(view: ProbeView, layers: tuple[ExplainedLayer, ...], classes: str) -> None:
     """Show the units of each layer as tiles; a click chooses one."""
     network = view.network
     chosen = {it.layer: (*it.speaking_for, *it.against) for it in layers}
@@ -168,8 +169,9 @@ def _show_layers(view: ProbeView, layers: tuple[ExplainedLayer, ...]) -> None:
                 st.caption("No neuron of this layer changes the answer.")
                 continue
             tiles = [_tile(pictures[name], it, previews, view) for it in some]
-            label = f"{network.name} {name} {view.picked.name} why"
-            if tile_grid(tiles, f"why {name}", label, select, 2 * COUNT):
+            label = f"Neurons of {name} in {title_of(network.name)} that explain the answer"
+            key, place = f"why {name}", f"{view.picked.name} {classes}"
+            if tile_grid(tiles, key, label, select, 2 * COUNT, set_key=place):
                 st.rerun()
 
     job_status.show_while_running("why", asked, percent, show, stop=False)
