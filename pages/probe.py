@@ -21,10 +21,12 @@ def show(page: OpenPage) -> None:
     view = ProbeView(network, picked, index, *place, switches.read_off(network, problems))
     shown = urls.one_of("ask", [why.WHY], "", problems)
     with stage:
-        heat = why.contribution_heat(view, []) if shown == why.WHY else None
-        probe_page.show_picture(view, heat)
+        if shown == why.WHY:
+            probe_page.show_picture(view, why.lit_picture(view), why.HINT)
+        else:
+            probe_page.show_picture(view)
     warning = st.container()
-    url_controls.word_control("ask", why.VIEWS, [], "What to show")
+    url_controls.word_control("ask", why.VIEWS, [], "What to show", forget=["row", "col"])
     if shown == why.WHY:
         why.show_why(view, problems)
     with warning:

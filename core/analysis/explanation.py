@@ -80,11 +80,19 @@ class Explanation:
 
 
 def explained_layers(network: Network) -> tuple[Layer, ...]:
-    """Return the shown layers before the logits, from the last one back to the image."""
+    """Return the shown layers before the logits, from the last one back to the image.
+
+    A layer that has one unit for each class, as the last convolution of a SqueezeNet, is left out:
+    its only neuron that speaks for a class is the class itself.
+    """
     logits = network.class_layer
     if logits is None:
         return ()
-    return tuple(it for it in reversed(network.shown) if it.index < logits.index)
+    return tuple(
+        it
+        for it in reversed(network.shown)
+        if it.index < logits.index and it.channels != logits.channels
+    )
 
 
 def explain(

@@ -56,7 +56,8 @@ class AnswerChange:
         truth: its label; "" if it is not known.
         before, after: the likeliest class before and after.
         before_share, after_share: the probabilities of these two classes, before and after.
-        lead: change of the lead of the class ``before``: its logit minus the highest other one.
+        lead_before, lead_after: lead of the class ``before``, before and after: its logit minus the
+            highest other one.
     """
 
     picture: str
@@ -65,7 +66,8 @@ class AnswerChange:
     after: str
     before_share: float
     after_share: float
-    lead: float
+    lead_before: float
+    lead_after: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,13 +116,12 @@ class UnitEffect:
     def most_changed(self, count: int) -> tuple[AnswerChange, ...]:
         """Return the pictures whose answer changes most.
 
-        Those that get another answer come first. Otherwise the order is that of ``lead``: how much
-        of its lead the answer loses or, at last, gains.
+        Those that get another answer come first. Otherwise the order is that of how much of its
+        lead the answer loses or, at last, gains.
         """
         answers, others = self.before.argmax(1), self.after.argmax(1)
-        lead = _lead(self.after, answers) - _lead(self.before, answers)
-        if len(self.labels) < 2:
-            lead = (self.after - self.before)[:, 0]
+        leads = _lead(self.before, answers), _lead(self.after, answers)
+        lead = leads[1] - leads[0]
         shares = torch.softmax(self.before, 1), torch.softmax(self.after, 1)
         order = sorted(
             range(len(lead)), key=lambda at: (bool(answers[at] == others[at]), float(lead[at]))
@@ -133,7 +134,8 @@ class UnitEffect:
                 self.labels[int(others[at])],
                 float(shares[0][at, answers[at]]),
                 float(shares[1][at, others[at]]),
-                float(lead[at]),
+                float(leads[0][at]),
+                float(leads[1][at]),
             )
             for at in order[:count]
             if lead[at] != 0
@@ -141,8 +143,13 @@ class UnitEffect:
 
 
 def _lead(logits: Tensor, answers: Tensor) -> Tensor:
-    """Return the logit of each row's answer minus the highest other logit, ``[N]``."""
+    """Return the logit of each row's answer minus the highest other logit, ``[N]``.
+
+    Of a network with one logit it is this logit.
+    """
     own = logits.gather(1, answers[:, None])
+    if logits.shape[1] < 2:
+        return own[:, 0]
     others = logits.scatter(1, answers[:, None], -math.inf)
     return own[:, 0] - others.amax(1)
 

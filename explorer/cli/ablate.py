@@ -50,6 +50,7 @@ def ablate(
     from core.datasets import sources
     from core.datasets.image_source import printable
     from core.errors import ExplorerError
+    from core.networks.known_networks import title_of
     from explorer.cli.neurons import parse_units
     from explorer.reports import effect_report
 
@@ -84,7 +85,7 @@ def ablate(
             }
         )
         return
-    done = f"{loaded.name} with {effect_report.what_was_done(found, chosen, factor)}"
+    done = f"{title_of(loaded.name)} with {effect_report.what_was_done(found, chosen, factor)}"
     _print_effect(done, effect, printable(source.text), count)
 
 
@@ -98,6 +99,7 @@ def _print_effect(done: str, effect: "UnitEffect", collection: str, count: int) 
         count: number of classes and pictures.
     """
     from core.datasets.image_source import printable
+    from explorer.reports import effect_report
 
     Console(soft_wrap=True).print(
         f"{done}, {len(effect.pictures):,} pictures of {collection}: "
@@ -112,8 +114,7 @@ def _print_effect(done: str, effect: "UnitEffect", collection: str, count: int) 
         (
             (
                 Text(printable(it.picture)),
-                Text(f"{it.before} {formatting.probability(it.before_share)}"),
-                Text(f"{it.after} {formatting.probability(it.after_share)}"),
+                *map(Text, effect_report.answer_texts(it)),
             )
             for it in effect.most_changed(count)
         ),

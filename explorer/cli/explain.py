@@ -14,6 +14,8 @@ from explorer.cli.options import cli
 from explorer.text import formatting
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from core.analysis.explanation import Explanation
 
 
@@ -48,7 +50,7 @@ def explain(
     loaded = load_network(network, weights, device, classes)
     found = explanation.explain(loaded, picture, class_name, against, split_names(layers), count)
     if out is not None:
-        write_file(out, image_io.encode_png(draw_explanation(found)))
+        write_file(out, image_io.encode_png(draw_explanation(found, _neuron_pictures(found))))
         print_note(f"{out}: written")
     if caveat := analysis.caveat(loaded):
         print_note(caveat)
@@ -64,6 +66,23 @@ def explain(
         ("layer", "for it (logit without the neuron)", "against it"),
         ((it.layer, _words(it.speaking_for), _words(it.against)) for it in found.layers),
     )
+
+
+def _neuron_pictures(found: "Explanation") -> "dict[tuple[str, int], Image]":
+    """Return the pictures of the neurons that are in the store, by layer and unit."""
+    from core.images import image_io
+    from explorer import layer_pages
+    from explorer.store.results import Store
+
+    store, pictures = Store(), {}
+    for it in found.layers:
+        layer = found.network.layer(it.layer)
+        for unit in (one.unit for one in (*it.speaking_for, *it.against)):
+            recipe = layer_pages.part_of(found.network, layer, unit)
+            picture = store.picture(recipe.key, unit)
+            if picture is not None:
+                pictures[layer.name, unit] = image_io.open_picture(picture.image)
+    return pictures
 
 
 def _words(units: Any) -> str:

@@ -34,7 +34,7 @@ MODULE = "explorer.library.effects"
 FOLDER = "effects"
 DIGITS = 16
 # Increases when the same unit begins to get other numbers.
-VERSION = 1
+VERSION = 2
 # Number of pictures that are measured, of classes that fall and that rise, and of pictures whose
 # answer changes most. 360 drawings are five of each class of SketchWorld.
 PICTURES, CLASSES, CHANGED = 360, 5, 6

@@ -8,6 +8,7 @@ from PIL import Image
 from core.analysis.unit_effects import AnswerChange, ClassChange, UnitEffect
 from core.datasets.image_source import ImageSource, printable
 from core.errors import BadPicture
+from core.networks.known_networks import title_of
 from core.networks.layers import Layer
 from core.networks.network import Network
 from explorer.reports import html_report
@@ -16,6 +17,8 @@ from explorer.text import formatting, recipe_summary
 # Classes that fall and that rise, and pictures, in a report.
 CLASSES, PICTURES = 10, 12
 PIXELS = 160
+# What "ahead" means.
+AHEAD = "Ahead: by how much the logit of the answer exceeds the second highest."
 # Length of the longest bar, in CSS pixels.
 BAR = 220
 
@@ -50,6 +53,7 @@ def effect_report(
         "<h2>Classes that rise</h2>",
         _changes_table(rising),
         "<h2>The answers that change most</h2>",
+        f'<p class="note">{AHEAD}</p>',
         f'<div class="grid">{"".join(_picture(source, it) for it in changed)}</div>',
         html_report.code(_script(network, layer, units, factor, source)),
     ]
@@ -57,7 +61,7 @@ def effect_report(
         {"class": it.label, "change": round(it.mean, 6), "margin": round(it.margin, 6)}
         for it in effect.changes()
     ]
-    title = f"{network.name} with {words}"
+    title = f"{title_of(network.name)} with {words}"
     return html_report.html_page(title, note, layer, body, numbers)
 
 
@@ -66,6 +70,19 @@ def what_was_done(layer: Layer, units: Sequence[int], factor: float) -> str:
     noun = "neuron" if len(units) == 1 else "neurons"
     who = f"{noun} {recipe_summary.spans(units)} of {layer.name}"
     return f"{who} turned off" if factor == 0 else f"{who} \N{MULTIPLICATION SIGN} {factor:g}"
+
+
+def answer_texts(change: AnswerChange) -> tuple[str, str]:
+    """Return the answers for a picture before and after, as texts that differ.
+
+    They are like ``bird 94.1%`` and ``sea 61.0%``. If both answers and their probabilities read the
+    same, the texts have the lead of the answer: ``bird, 9.52 ahead`` and ``8.1 ahead``.
+    """
+    before = f"{change.before} {formatting.probability(change.before_share)}"
+    after = f"{change.after} {formatting.probability(change.after_share)}"
+    if before != after:
+        return before, after
+    return f"{change.before}, {change.lead_before:.3g} ahead", f"{change.lead_after:.3g} ahead"
 
 
 def _changes_table(changes: Sequence[ClassChange]) -> str:
@@ -100,8 +117,7 @@ def _picture(source: ImageSource, change: AnswerChange) -> str:
     square = opened.resize(
         (PIXELS, PIXELS), Image.Resampling.LANCZOS, (left, top, left + side, top + side)
     )
-    before = f"{change.before} {formatting.probability(change.before_share)}"
-    after = f"{change.after} {formatting.probability(change.after_share)}"
+    before, after = answer_texts(change)
     caption = f"{before} \N{RIGHTWARDS ARROW} {after}"
     return html_report.figure(html_report.encode_png_url(square), caption, False)
 

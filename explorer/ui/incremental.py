@@ -28,7 +28,7 @@ class MadeSoFar(Generic[Name]):
     """The pictures that have been made so far.
 
     Attributes:
-        pictures: URLs of the pictures, by their names.
+        pictures: URLs of the pictures, or what else their makers returned, by their names.
         complete: whether no more pictures will be made.
         problem: why the first picture that failed could not be made; "" if none failed.
     """

@@ -20,7 +20,7 @@ from core.sketchworld.world import CLASSES
 from explorer.jobs.queue_order import UNASKED
 from explorer.text import formatting
 from explorer.text.formatting import escape_markdown
-from explorer.ui import image_picker, server_state
+from explorer.ui import image_picker, incremental, server_state
 from tests.conftest import tiny_module
 from tests.core.picture_folders import photograph
 from tests.pages.app import html, open_at, query
@@ -244,22 +244,37 @@ def test_without_a_head_it_says_that_there_are_no_answers(
         assert any(it["detail"] for some in tiles(app).values() for it in some)
 
 
-def test_why_shows_what_speaks_for_the_answer_and_against_it(stand_in: StandIn) -> None:
+def explaining(app: AppTest) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Return the tiles of *Why this answer*, by layer and by what they speak for or against."""
+    found = [it for it in components(app) if "tiles" in it and it["label"].startswith("Neurons")]
+    # The label is like "Neurons of relu5b in SketchNet for house".
+    words = {it["label"]: it["label"].split() for it in found}
+    return {(words[it["label"]][2], " ".join(words[it["label"]][-2:])): it["tiles"] for it in found}
+
+
+def test_why_shows_what_speaks_for_the_answer_and_against_it(
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incremental, "PATIENCE_SECONDS", 60.0)
     network = stand_in.network
     picked = image_picker.find_image("village").picture
     app = visit("probe", ask="why")
     found = explanation.explain(network, picked, count=4)
     assert f"Why {found.wanted}?" in html(app)
-    shown = tiles(app)
-    assert list(shown) == [it.layer for it in found.layers]
-    for layer in found.layers:
-        some = (*layer.speaking_for, *layer.against)
-        assert [it["id"] for it in shown[layer.layer]] == [
-            f"{layer.layer} {it.unit}" for it in some
-        ]
-        for tile, it in zip(shown[layer.layer], some, strict=True):
-            assert formatting.signed(it.contribution) in tile["caption"]
+    wanted = {
+        (layer.layer, f"{word} {found.wanted}"): some
+        for layer in found.layers
+        for word, some in (("for", layer.speaking_for), ("against", layer.against))
+        if some
+    }
+    shown = explaining(app)
+    assert list(shown) == list(wanted)
+    for place, some in wanted.items():
+        assert [it["id"] for it in shown[place]] == [f"{place[0]} {it.unit}" for it in some]
+        for tile, it in zip(shown[place], some, strict=True):
+            assert f"{formatting.signed(it.contribution)} ({it.share:.0%})" in tile["caption"]
             assert tile["detail"] == f"without it {formatting.signed(-it.effect)}"
+            assert tile["beside"].startswith("data:image/webp")
     name = network.shown[1].name
     plain = picture(app)["picture"]
     assert picture(visit("probe", ask="why", layer=name, unit="2"))["picture"] != plain
@@ -271,7 +286,22 @@ def test_why_tells_two_classes_apart(stand_in: StandIn) -> None:
     app.selectbox(key="against").set_value("one").run()
     assert query(app) == {"ask": "why", "class": "three", "against": "one"}
     assert "Why three rather than one?" in html(app)
+    assert {words for _, words in explaining(app)} == {"for three", "for one"}
     for link in ({"class": "five"}, {"against": "five"}):
         bad = visit("probe", ask="why", **link)
-        assert "A problem with this link" in bad.warning[0].value and tiles(bad)
+        assert "A problem with this link" in bad.warning[0].value and explaining(bad)
     assert "A problem with this link" in visit("probe", ask="who").warning[0].value
+
+
+def test_why_without_a_head_says_that_there_are_no_answers(stand_in: StandIn) -> None:
+    stand_in.network = replace(stand_in.network, labels=())
+    app = visit("probe", ask="why", layer=stand_in.network.shown[1].name, unit="2")
+    assert any("has no answers" in it.value for it in app.caption) and not explaining(app)
+    assert picture(app)["picture"]
+
+
+def test_why_is_asked_about_the_whole_picture(stand_in: StandIn) -> None:
+    app = visit("probe", row="3", col="4")
+    assert picture(app)["place"]
+    app.segmented_control(key="ask").set_value("why").run()
+    assert query(app) == {"ask": "why"} and not picture(app)["place"]

@@ -15,6 +15,7 @@ from core.networks import Layer, Network
 from explorer import thumbnails
 from explorer.library import catalogue, effects
 from explorer.library.effects import EffectPlace, KeptEffect
+from explorer.reports import effect_report
 from explorer.text import formatting
 from explorer.ui import page_list, server_state, task_status, urls
 from explorer.ui.components import html_snippets
@@ -149,6 +150,8 @@ def _show_pictures(place: EffectPlace, effect: KeptEffect) -> None:
     if not effect.changed:
         return
     html_snippets.side_heading("The answers that change most")
+    if any(effect_report.answer_texts(it)[1].endswith(" ahead") for it in effect.changed):
+        st.caption(effect_report.AHEAD)
     cells = []
     for it in effect.changed:
         try:
@@ -165,8 +168,7 @@ def _show_pictures(place: EffectPlace, effect: KeptEffect) -> None:
 
 def answer_html(change: AnswerChange) -> str:
     """Return HTML of the answers for a picture before and after."""
-    before = f"{escape(change.before)} {formatting.probability(change.before_share)}"
-    after = f"{escape(change.after)} {formatting.probability(change.after_share)}"
+    before, after = map(escape, effect_report.answer_texts(change))
     kind = ' class="other"' if change.before != change.after else ""
     return f"{before}<br><b{kind}>\N{RIGHTWARDS ARROW} {after}</b>"
 

@@ -7,7 +7,7 @@ from core.analysis.probe import CLASSES, ProbeResult, top_classes
 from explorer.text import formatting
 
 # Length in percent of the bar of a probability of 1; the rest is for its number.
-LONGEST_BAR = 88
+LONGEST_BAR = 70
 # The share of an activation that a change must have to be shown.
 LEAST_CHANGE = 0.01
 

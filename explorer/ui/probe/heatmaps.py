@@ -48,12 +48,7 @@ def shown_layers(network: Network, index: Index | None) -> Sequence[Layer]:
 
 
 @lru_cache(maxsize=64)
-def heatmap_url(
-    network: Network,
-    picked: PickedImage,
-    lit_by: tuple[str, int] | None,
-    heat: Tensor | None = None,
-) -> str:
+def heatmap_url(network: Network, picked: PickedImage, lit_by: tuple[str, int] | None) -> str:
     """Return the central part of an image that is the network's input, as a URL.
 
     Args:
@@ -61,17 +56,35 @@ def heatmap_url(
         picked: the image.
         lit_by: name of a layer and number of a unit: positions to which the unit does not respond
             are darkened. None to show the image without a heat map.
-        heat: another map ``[H, W]`` of the network's input, whose low values are darkened.
     """
-    picture = picked.picture
-    frame = CenterCrop((picture.height, picture.width), network.input_size, network.framing)
-    top, left, bottom, right = frame.window
-    scale = min(SHOWN_PIXELS / max(bottom - top, right - left), 4.0)
+    heat = None
+    if lit_by is not None:
+        image = crops.network_input(picked.picture, _frame(network, picked))
+        heat = attribution.heatmap(network, image, *lit_by)
+    return lit_url(network, picked, heat)
+
+
+def lit_url(
+    network: Network, picked: PickedImage, heat: Tensor | None, pixels: int = SHOWN_PIXELS
+) -> str:
+    """Return the part of an image that is the network's input, darker where a map is low, as a URL.
+
+    Args:
+        network: the network.
+        picked: the image.
+        heat: a map ``[H, W]`` of the network's input; None for the image alone.
+        pixels: the longer side of the result.
+    """
+    top, left, bottom, right = _frame(network, picked).window
+    scale = min(pixels / max(bottom - top, right - left), 4.0)
     size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
-    seen = picture.resize(size, Image.Resampling.LANCZOS, (left, top, right, bottom))
-    if heat is None and lit_by is not None:
-        heat = attribution.heatmap(network, crops.network_input(picture, frame), *lit_by)
+    seen = picked.picture.resize(size, Image.Resampling.LANCZOS, (left, top, right, bottom))
     return encoded(seen if heat is None else overlay(seen, heat))
+
+
+def _frame(network: Network, picked: PickedImage) -> CenterCrop:
+    picture = picked.picture
+    return CenterCrop((picture.height, picture.width), network.input_size, network.framing)
 
 
 def overlay(picture: Image.Image, heat: Tensor) -> Image.Image:

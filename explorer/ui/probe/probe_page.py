@@ -6,7 +6,6 @@ from functools import partial
 from html import escape
 
 import streamlit as st
-from torch import Tensor
 
 from core.analysis import probe, unit_labels
 from core.analysis.probe import ProbeResult, UnitResponse
@@ -122,12 +121,13 @@ def read_place(
     return position, layer, unit
 
 
-def show_picture(view: ProbeView, heat: Tensor | None = None) -> None:
+def show_picture(view: ProbeView, lit: str | None = None, hint: str = "") -> None:
     """Show the image, and beneath it the response of the selected unit, and the predicted classes.
 
     Args:
         view: the page.
-        heat: the map that darkens the image; None for the activation of the selected unit.
+        lit: URL of the image as it is shown; None for a heat map of the selected unit.
+        hint: what can be done, if nothing is selected; "" for the usual words.
     """
     network, layer = view.network, view.layer
     height, width = network.input_size
@@ -136,7 +136,8 @@ def show_picture(view: ProbeView, heat: Tensor | None = None) -> None:
         row, col = (
             int(float(it) * side) for it, side in zip(text.split(), (height, width), strict=True)
         )
-        urls.update_query(row=row, col=col)
+        # What is asked about the whole image is not asked about a place.
+        urls.update_query(row=row, col=col, ask=None)
 
     box, words = None, ""
     if layer is not None:
@@ -149,7 +150,7 @@ def show_picture(view: ProbeView, heat: Tensor | None = None) -> None:
         row, col = view.position
         middle = ((row + 0.5) / height, (col + 0.5) / width)
     image_viewers.point_picker(
-        heatmaps.heatmap_url(network, view.picked, view.selected, heat),
+        lit or heatmaps.heatmap_url(network, view.picked, view.selected),
         network.input_size,
         "pick",
         f"{view.picked.title}, as {title_of(network.name)} sees it: choose a place",
@@ -160,6 +161,8 @@ def show_picture(view: ProbeView, heat: Tensor | None = None) -> None:
     with st.container(key="pick-status", horizontal=True, vertical_alignment="center"):
         if words:
             st.html(words)
+        elif hint:
+            st.caption(hint)
         elif view.switched:
             st.caption("Beneath each neuron stands how its activation changes.")
         elif view.position is None:

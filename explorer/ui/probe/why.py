@@ -1,23 +1,29 @@
 """Why a network gives an answer: the neurons that speak for it, and those against it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
+from html import escape
 
 import streamlit as st
-from torch import Tensor
 
 from core.analysis import explanation, unit_effects
 from core.analysis.attribution import enlarge
 from core.analysis.contributions import Contributions, contributions
 from core.analysis.explanation import ExplainedLayer, ExplainingUnit
 from core.errors import unknown
-from core.index.reader import Index
-from core.networks import Network
-from core.networks.known_networks import title_of
+from core.networks import Layer, Network
 from core.networks.interventions import switched_network
-from explorer.library import effects
+from core.networks.known_networks import title_of
 from explorer.text import formatting
 from explorer.text.formatting import escape_markdown, percent
-from explorer.ui import job_requests, job_status, server_state, url_controls, urls
+from explorer.ui import (
+    incremental,
+    job_requests,
+    job_status,
+    server_state,
+    url_controls,
+    urls,
+)
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.image_picker import PickedImage
@@ -29,19 +35,48 @@ from explorer.ui.probe.probe_page import ProbeView, show_layer_name
 WHY = "why"
 VIEWS = {"": "Neurons that respond", WHY: "Why this answer"}
 CLASS, AGAINST = "class", "against"
+HINT = "Choose a neuron to see where in the picture it counts, and to turn it off."
 # Neurons of each layer that speak for the class, and against it.
 COUNT = 4
-PIXELS = 192
-EXPLAINED_AT_MOST = 16
-NOTHING = "no class: only what speaks for it"
+# Sides in pixels of a neuron's picture, and of the picture that shows where it counts.
+PIXELS, WHERE_PIXELS = 192, 160
+# Numbers of questions, of layers and of pictures that stay in memory.
+QUESTIONS_AT_MOST, LAYERS_AT_MOST, PICTURES_AT_MOST = 8, 256, 1024
+NO_OTHER = "no other class"
 
 
-def read_classes(view: ProbeView, problems: list[str]) -> tuple[str, str]:
-    """Return the class that is explained, and the class that it is compared with, or "".
+@dataclass(frozen=True)
+class Question:
+    """Which answer is explained, for which picture.
 
-    Args:
-        view: the page. Without a class in the URL, the likeliest is explained.
-        problems: a sentence is appended if the URL names a class that does not exist.
+    Attributes:
+        network, picked: the network and the picture.
+        wanted, against: names of the class, and of the class that it is compared with, or "".
+        off: the units that are multiplied meanwhile, as recipes write them.
+    """
+
+    network: Network
+    picked: PickedImage
+    wanted: str
+    against: str
+    off: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Network, PickedImage, str, str, tuple[str, ...]]:
+        """The attributes, as arguments of functions whose results are kept."""
+        return self.network, self.picked, self.wanted, self.against, self.off
+
+    @property
+    def numbers(self) -> tuple[int, int | None]:
+        """The numbers of both classes."""
+        labels = self.network.labels
+        return labels.index(self.wanted), labels.index(self.against) if self.against else None
+
+
+def read_question(view: ProbeView, problems: list[str]) -> Question:
+    """Return what the URL asks; without a class in the URL, why the likeliest is the answer.
+
+    A sentence is appended to ``problems`` if the URL names a class that does not exist.
     """
     names = {}
     for name in (CLASS, AGAINST):
@@ -51,7 +86,8 @@ def read_classes(view: ProbeView, problems: list[str]) -> tuple[str, str]:
             word = ""
         names[name] = word
     wanted = names[CLASS] or view.changed.classes[0][0]
-    return wanted, names[AGAINST] if names[AGAINST] != wanted else ""
+    against = names[AGAINST] if names[AGAINST] != wanted else ""
+    return Question(view.network, view.picked, wanted, against, tuple(map(str, view.switched)))
 
 
 def show_why(view: ProbeView, problems: list[str]) -> None:
@@ -60,102 +96,146 @@ def show_why(view: ProbeView, problems: list[str]) -> None:
     if words := unit_effects.no_answers(network):
         st.caption(escape_markdown(words))
         return
-    wanted, against = read_classes(view, problems)
+    question = read_question(view, problems)
+    wanted, against = question.wanted, question.against
+    logit = f"the logit of {wanted}"
+    if against:
+        logit = f"the difference between the logits of {wanted} and {against}"
     html_snippets.heading(
-        f"Why {wanted}?" if not against else f"Why {wanted} rather than {against}?",
-        "What each neuron adds to the answer, or takes from it: the gradient times the "
-        "activation. Beneath it is what the answer really loses without the neuron.",
+        f"Why {wanted} rather than {against}?" if against else f"Why {wanted}?",
+        f"The number is what a neuron adds to {logit}, or takes from it: its gradient times its "
+        "activation. The picture beside the neuron's own is dark where it adds nothing. The test "
+        "is to turn it off: then the logit changes as the second line says.",
     )
-    _show_choice(network, wanted, against)
-    off = tuple(map(str, view.switched))
-    layers = explained(network, view.picked, view.index, wanted, against, off)
-    _show_layers(view, layers, f"{wanted} {against}")
+    _show_choice(question)
+    _show_layers(view, question)
 
 
-def _show_choice(network: Network, wanted: str, against: str) -> None:
+def _show_choice(question: Question) -> None:
     """Show the choice of the class, and of another one that it is compared with."""
-    names = sorted(network.labels)
+    names = sorted(question.network.labels)
     with st.container(key="classes", horizontal=True):
         st.selectbox(
             "Why",
             names,
-            **url_controls.bind(CLASS, wanted, lambda it: urls.update_query(**{CLASS: it})),
+            **url_controls.bind(
+                CLASS, question.wanted, lambda it: urls.update_query(**{CLASS: it})
+            ),
         )
-        others = ["", *(it for it in names if it != wanted)]
+        others = ["", *(it for it in names if it != question.wanted)]
         st.selectbox(
             "rather than",
             others,
-            format_func=lambda it: it or NOTHING,
+            format_func=lambda it: it or NO_OTHER,
             **url_controls.bind(
-                AGAINST, against, lambda it: urls.update_query(**{AGAINST: it or None})
+                AGAINST, question.against, lambda it: urls.update_query(**{AGAINST: it or None})
             ),
         )
 
 
-@server_state.cached(EXPLAINED_AT_MOST)
+@server_state.cached(QUESTIONS_AT_MOST)
 def found_contributions(
-    network: Network, picked: PickedImage, wanted: str, against: str, off: tuple[str, ...] = ()
+    network: Network, picked: PickedImage, wanted: str, against: str, off: tuple[str, ...]
 ) -> dict[str, Contributions]:
-    """Return the contributions of all units for a picture, by layer, cached.
-
-    Args:
-        network, picked: the network and the picture.
-        wanted, against: names of the class, and of the class that it is compared with, or "".
-        off: the units that are multiplied meanwhile, as recipes write them.
-    """
+    """Return the contributions of all units for a picture, by layer, cached."""
+    question = Question(network, picked, wanted, against, off)
     image = heatmaps.probe_cached(network, picked, None).image
-    other = network.labels.index(against) if against else None
-    found = contributions(
-        switched_network(network, off),
-        image,
-        explanation.explained_layers(network),
-        network.labels.index(wanted),
-        other,
-    )
+    layers = explanation.explained_layers(network)
+    found = contributions(switched_network(network, off), image, layers, *question.numbers)
     return {it.layer.name: it for it in found}
 
 
-@server_state.cached(EXPLAINED_AT_MOST)
+@server_state.cached(LAYERS_AT_MOST)
 def explained(
     network: Network,
     picked: PickedImage,
-    index: Index | None,
     wanted: str,
     against: str,
-    off: tuple[str, ...] = (),
-) -> tuple[ExplainedLayer, ...]:
-    """Return the units that speak most for a class and against it, by layer, cached.
+    off: tuple[str, ...],
+    layer: str,
+    exact: bool = True,
+) -> ExplainedLayer:
+    """Return the units of a layer that speak most for a class and against it, cached.
 
-    Their exact effects are 0 for networks that take too long for a page.
+    Args:
+        network, picked, wanted, against, off: as for ``Question``.
+        layer: name of the layer.
+        exact: whether to measure what happens without each unit; else the effects are 0.
     """
+    question = Question(network, picked, wanted, against, off)
+    found = found_contributions(*question.parts)[layer]
     image = heatmaps.probe_cached(network, picked, None).image
-    found = found_contributions(network, picked, wanted, against, off)
-    shown = {it.name for it in heatmaps.shown_layers(network, index)}
-    other = network.labels.index(against) if against else None
-    return tuple(
-        explanation.explain_layer(
-            switched_network(network, off),
-            image,
-            it,
-            network.labels.index(wanted),
-            other,
-            COUNT,
-            exact=effects.fits_a_page(network),
-        )
-        for name, it in found.items()
-        if name in shown
-    )
+    changed = switched_network(network, off)
+    return explanation.explain_layer(changed, image, found, *question.numbers, COUNT, exact)
 
 
-def _show_layers(view: ProbeView, layers: tuple[ExplainedLayer, ...], classes: str) -> None:
-    """Show the units of each layer as tiles; a click chooses one."""
-    network = view.network
-    chosen = {it.layer: (*it.speaking_for, *it.against) for it in layers}
-    requests = job_requests.JobRequests()
-    pictures = {
-        name: plan_small_pictures(network, network.layer(name), [one.unit for one in some])
-        for name, some in chosen.items()
+@server_state.cached(PICTURES_AT_MOST)
+def where_url(
+    network: Network,
+    picked: PickedImage,
+    wanted: str,
+    against: str,
+    off: tuple[str, ...],
+    layer: str,
+    unit: int,
+    pixels: int,
+) -> str:
+    """Return the picture, dark where a unit contributes nothing of its sign, as a URL, cached.
+
+    Args:
+        network, picked, wanted, against, off: as for ``Question``.
+        layer, unit: the unit.
+        pixels: the longer side of the result.
+    """
+    found = found_contributions(network, picked, wanted, against, off)[layer]
+    sign = 1 if float(found.units[unit]) >= 0 else -1
+    heat = enlarge(found.layer, sign * found.places[unit], network.input_size)
+    return heatmaps.lit_url(network, picked, heat, pixels)
+
+
+def lit_picture(view: ProbeView) -> str | None:
+    """Return the picture, dark where the chosen unit contributes nothing, as a URL.
+
+    None without a unit, without answers, or if the unit's layer is not explained.
+    """
+    if view.layer is None or view.network.class_layer is None:
+        return None
+    question = read_question(view, [])
+    if view.layer.name not in found_contributions(*question.parts):
+        return None
+    return where_url(*question.parts, view.layer.name, view.unit, heatmaps.SHOWN_PIXELS)
+
+
+def _without(question: Question, layer: str, unit: int) -> str:
+    """Return how the logit changes without a unit, as text."""
+    measured = explained(*question.parts, layer)
+    effects = {it.unit: it.effect for it in (*measured.speaking_for, *measured.against)}
+    return formatting.signed(-effects[unit])
+
+
+def _show_layers(view: ProbeView, question: Question) -> None:
+    """Show the units of each layer as tiles, those for the class first; a click chooses one."""
+    network, shown = view.network, heatmaps.shown_layers(view.network, view.index)
+    layers = [it for it in explanation.explained_layers(network) if it in shown]
+    found = {it: explained(*question.parts, it.name, exact=False) for it in layers}
+    units = {
+        layer: [one.unit for one in (*it.speaking_for, *it.against)] for layer, it in found.items()
     }
+    every = [(layer, unit) for layer, some in units.items() for unit in some]
+    makers = {
+        ("where", layer.name, unit): partial(
+            where_url, *question.parts, layer.name, unit, WHERE_PIXELS
+        )
+        for layer, unit in every
+        if layer.spans is not None
+    }
+    makers |= {
+        ("without", layer.name, unit): partial(_without, question, layer.name, unit)
+        for layer, unit in every
+    }
+    made = incremental.make_in_time(makers)
+    requests = job_requests.JobRequests()
+    pictures = {it: plan_small_pictures(network, it, some) for it, some in units.items()}
     asked = requests.ask([recipe for it in pictures.values() for recipe in it.recipes])
 
     def select(tile_id: str) -> None:
@@ -163,50 +243,55 @@ def _show_layers(view: ProbeView, layers: tuple[ExplainedLayer, ...], classes: s
         urls.update_query(layer=layer, unit=unit)
 
     def show(previews: job_status.Previews) -> None:
-        for name, some in chosen.items():
-            show_layer_name(network.layer(name))
-            if not some:
+        for layer, its in found.items():
+            show_layer_name(layer)
+            if not units[layer]:
                 st.caption("No neuron of this layer changes the answer.")
-                continue
-            tiles = [_tile(pictures[name], it, previews, view) for it in some]
-            label = f"Neurons of {name} in {title_of(network.name)} that explain the answer"
-            key, place = f"why {name}", f"{view.picked.name} {classes}"
-            if tile_grid(tiles, key, label, select, 2 * COUNT, set_key=place):
-                st.rerun()
+            for side, some, words in _sides(question, its):
+                st.html(f'<p class="speaks {side}">{escape(words)}</p>')
+                tiles = [_tile(pictures[layer], it, previews, view, made.pictures) for it in some]
+                label = f"Neurons of {layer.name} in {title_of(network.name)} {words}"
+                key = f"why {side} {layer.name}"
+                place = " ".join(map(str, (view.picked.name, *question.parts[2:])))
+                if tile_grid(tiles, key, label, select, COUNT, layer.spans is not None, place):
+                    st.rerun()
 
     job_status.show_while_running("why", asked, percent, show, stop=False)
+    if not made.complete:
+        incremental.rerun_soon()
     requests.settle()
 
 
+def _sides(
+    question: Question, layer: ExplainedLayer
+) -> list[tuple[str, tuple[ExplainingUnit, ...], str]]:
+    """Return a CSS class, the units and words for each side that has units."""
+    wanted, against = question.wanted, question.against
+    sides = [
+        ("for", layer.speaking_for, f"for {wanted}"),
+        ("against", layer.against, f"for {against}" if against else f"against {wanted}"),
+    ]
+    return [it for it in sides if it[1]]
+
+
 def _tile(
-    pictures: SmallPictures, unit: ExplainingUnit, previews: job_status.Previews, view: ProbeView
+    pictures: SmallPictures,
+    unit: ExplainingUnit,
+    previews: job_status.Previews,
+    view: ProbeView,
+    made: dict[tuple[str, str, int], str],
 ) -> PictureTile:
-    """Return the tile of a unit: what it contributes, its share, and its exact effect."""
-    number = formatting.signed(unit.contribution)
+    """Return the tile of a unit: what it contributes, its share, where, and its exact effect."""
+    layer: Layer = pictures.layer
+    number = f"{formatting.signed(unit.contribution)} ({percent(unit.share)})"
     name = unit.name or f"neuron {unit.unit}"
     tile = pictures.tile(unit.unit, f"{name} \N{MIDDLE DOT} {number}", previews, PIXELS)
-    effect = f"without it {formatting.signed(-unit.effect)}" if unit.effect else ""
+    without = made.get(("without", layer.name, unit.unit))
     return replace(
         tile,
-        note=percent(unit.share),
-        detail=effect,
+        note="",
+        detail=f"without it {without}" if without else "",
         silent=False,
-        chosen=(pictures.layer.name, unit.unit) == view.selected,
+        beside=made.get(("where", layer.name, unit.unit)),
+        chosen=(layer.name, unit.unit) == view.selected,
     )
-
-
-def contribution_heat(view: ProbeView, problems: list[str]) -> Tensor | None:
-    """Return where the chosen unit contributes, ``[H, W]``; None without a unit or an answer.
-
-    Of a unit that speaks against the class, it is where it does that.
-    """
-    if view.layer is None or view.network.class_layer is None:
-        return None
-    wanted, against = read_classes(view, problems)
-    off = tuple(map(str, view.switched))
-    found = found_contributions(view.network, view.picked, wanted, against, off)
-    if view.layer.name not in found:
-        return None
-    layer = found[view.layer.name]
-    sign = 1 if float(layer.units[view.unit]) >= 0 else -1
-    return enlarge(view.layer, sign * layer.places[view.unit], view.network.input_size)

@@ -87,7 +87,8 @@ def test_other_answers_come_before_those_that_lose_their_lead() -> None:
     # The second picture does not change at all.
     assert [it.picture for it in found] == ["2.png", "0.png", "3.png"]
     assert (found[0].before, found[0].after) == ("two", "three")
-    assert [it.lead for it in found] == pytest.approx([-0.2, -1.5, 1.0], abs=1e-6)
+    leads = [(it.lead_before, it.lead_after) for it in found]
+    assert leads == [pytest.approx(it) for it in ((0.1, -0.1), (2.0, 0.5), (2.0, 3.0))]
     shares = [math.exp(it) for it in (0.0, 1.0, 0.9)]
     assert found[0].before_share == pytest.approx(shares[1] / sum(shares))
 

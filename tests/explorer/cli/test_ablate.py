@@ -30,7 +30,7 @@ def test_it_names_the_classes_that_fall_and_rise(tmp_path: Path) -> None:
     assert min(changes, key=changes.__getitem__) in words
     assert max(changes, key=changes.__getitem__) in words
     text, page = read(tmp_path / "effect.html")
-    assert "sketchnet with neuron 17 of relu5b turned off" in text
+    assert "SketchNet with neuron 17 of relu5b turned off" in text
     assert "find_source" in text and len(page.pictures) == 12
     numbers = json.loads(text.split('id="numbers">')[1].split("</script>")[0])
     assert {it["class"]: it["change"] for it in numbers} == pytest.approx(changes, abs=1e-5)
