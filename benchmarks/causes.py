@@ -4,14 +4,14 @@ SketchNet's neurons have labels, and each drawing of SketchWorld has a mask for 
 each neuron with a clear label, the class is found that is hurt most without the neuron: whose logit
 falls most on the drawings of this class (``own``), or on all drawings (``all``). The share of this
 class's drawings that show the label's concept is compared with the share in drawings of any class
-(the control).
+(the control), and so is the highest share among the three classes that are hurt most.
 
     python -m benchmarks.causes
     python -m benchmarks.causes contributions
     python -m benchmarks.causes speed
 
-``contributions`` compares what each neuron contributes to the answer for a drawing, by several
-formulas, with what the answer really loses without it (Spearman's correlation, mean over drawings).
+``contributions`` measures whether contributions predict effects (``benchmarks.contributions``), and
+``speed`` how long it takes.
 
 All drawings are from worlds that training never used, and the labels were measured on others. The
 interval is that of a bootstrap over neurons, over all seeds together.
@@ -27,14 +27,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks import machine
 from benchmarks.badge import random_weights
-from core.analysis import probe, unit_labels
-from core.analysis.contributions import contributions, exact_effects
+from benchmarks.contributions import DRAWINGS, measure, summary
+from core.analysis import explanation, probe, unit_labels
 from core.analysis.picture_sample import sample_pictures
 from core.analysis.unit_effects import ClassChange, EffectMeter, UnitEffect
 from core.datasets import samples
@@ -54,14 +53,15 @@ SEEDS = (1_000_201, 1_000_202, 1_000_203)
 # The world whose drawings tell which classes show a concept, and drawings of each class.
 SHOWN_SEED, SHOWN_DRAWINGS = 1_000_207, 24
 LAYERS = ("relu3b", "relu4b", "relu5b")
+# Drawings of each world: 15 of each class. With five, the class hurt most is often another one.
+CLASS_DRAWINGS, SPEED_DRAWINGS = 1080, 360
 # Drawings in each of the two sets on which a random network is labelled.
 RANDOM_DRAWINGS, RANDOM_SEED = 600, 7
 # A drawing shows a concept if its mask has this many pixels; fewer are hardly seen.
 LEAST_PIXELS = 4
 RESAMPLES = 2000
+THREE = 3
 ROUNDS = 7
-# Layers and drawings on which contributions are compared with true effects.
-CORRELATED, CORRELATED_DRAWINGS = ("relu3b", "relu4b", "relu5a", "relu5b"), 60
 
 Shares = npt.NDArray[np.float64]
 
@@ -77,6 +77,8 @@ class Row:
         shown: share of the drawings of the class hurt most that show the label's concept, mean over
             neurons and seeds.
         low, high: its 95% interval.
+        three, three_control: the highest share among the three classes hurt most, and the mean of
+            the highest among any three.
         by_seed: the mean for each seed.
         control: share of the drawings of any class that show it.
     """
@@ -90,6 +92,8 @@ class Row:
     high: float
     by_seed: tuple[float, ...]
     control: float
+    three: float
+    three_control: float
 
 
 def shown_concepts(count: int) -> dict[str, Shares]:
@@ -106,11 +110,11 @@ def shown_concepts(count: int) -> dict[str, Shares]:
     return shares
 
 
-def clear_units(network: Network, layer: str) -> dict[int, str]:
-    """Return the concepts of the units of a layer that have a clear label, by unit."""
+def clear_units(network: Network, layer: str, least: float) -> dict[int, str]:
+    """Return the concepts of the units of a layer with a label of at least this IoU, by unit."""
     known = unit_labels.labels_of(network)
     assert known is not None
-    return {it.unit: it.concept for it in known.layers[layer] if it.iou >= CLEAR}
+    return {it.unit: it.concept for it in known.layers[layer] if it.iou >= least}
 
 
 def measure_layer(
@@ -133,34 +137,46 @@ def measure_layer(
     if not concepts:
         return []
     never = np.zeros(len(CLASSES))
-    found = {it: np.zeros((len(SEEDS), len(concepts))) for it in ("own", "all")}
+    # By definition: of each seed and unit, the share for the class hurt most, and of three.
+    found = {it: np.zeros((2, len(SEEDS), len(concepts))) for it in ("own", "all")}
     for at, seed in enumerate(SEEDS):
         pictures = sample_pictures(network, SketchWorldSource(drawings, seed), drawings)
         meter = EffectMeter(network, network.layer(layer), pictures)
         for column, (unit, concept) in enumerate(concepts.items()):
             effect = meter.measure({unit: 0.0})
             for hurt, shares in found.items():
-                worst = own_class(effect) if hurt == "own" else effect.falling(1)
+                worst = own_classes(effect, THREE) if hurt == "own" else effect.falling(THREE)
+                where = [shown.get(concept, never)[CLASSES.index(it.label)] for it in worst]
                 # A neuron that never fires hurts no class.
-                where = CLASSES.index(worst[0].label) if worst else None
-                shares[at, column] = 0.0 if where is None else shown.get(concept, never)[where]
-    control = float(np.mean([shown.get(it, never).mean() for it in concepts.values()]))
+                shares[:, at, column] = (where[0], max(where)) if where else (0.0, 0.0)
+    every = [shown.get(it, never) for it in concepts.values()]
+    control = float(np.mean([it.mean() for it in every]))
+    three_control = float(np.mean([any_three(it) for it in every]))
     return [
-        Row(name, layer, hurt, len(concepts), *interval(shares), control)
-        for hurt, shares in found.items()
+        Row(
+            name, layer, hurt, len(concepts), *interval(first), control, three.mean(), three_control
+        )
+        for hurt, (first, three) in found.items()
     ]
 
 
-def own_class(effect: UnitEffect) -> tuple[ClassChange, ...]:
-    """Return the class whose logit falls most on its own pictures; none if no logit falls."""
+def own_classes(effect: UnitEffect, count: int) -> tuple[ClassChange, ...]:
+    """Return the classes whose logits fall most on their own pictures, the worst first."""
     change = effect.after - effect.before
     means = []
     for at, name in enumerate(effect.labels):
         own = [row for row, truth in enumerate(effect.truths) if truth == name]
         if own:
             means.append(ClassChange(name, float(change[own, at].mean()), 0.0))
-    worst = min(means, key=lambda it: it.mean)
-    return (worst,) if worst.mean < 0 else ()
+    falling = sorted((it for it in means if it.mean < 0), key=lambda it: it.mean)
+    return tuple(falling[:count])
+
+
+def any_three(shares: Shares) -> float:
+    """Return the mean of the highest of three shares over many random choices of three classes."""
+    generator = np.random.default_rng(0)
+    chosen = [generator.choice(len(shares), THREE, replace=False) for _ in range(RESAMPLES)]
+    return float(shares[np.array(chosen)].max(1).mean())
 
 
 def interval(shares: Shares) -> tuple[float, float, float, tuple[float, ...]]:
@@ -172,7 +188,9 @@ def interval(shares: Shares) -> tuple[float, float, float, tuple[float, ...]]:
     return float(units.mean()), float(low), float(high), tuple(map(float, shares.mean(1)))
 
 
-def random_rows(layers: Sequence[str], shown: dict[str, Shares], drawings: int) -> list[Row]:
+def random_rows(
+    layers: Sequence[str], shown: dict[str, Shares], drawings: int, least: float
+) -> list[Row]:
     """Return the figures of a network with random weights, labelled in the same way."""
     with tempfile.TemporaryDirectory() as folder:
         network = random_weights(registry.SKETCHNET, RANDOM_SEED, Path(folder))
@@ -185,7 +203,7 @@ def random_rows(layers: Sequence[str], shown: dict[str, Shares], drawings: int) 
         )
         rows = list[Row]()
         for layer in layers:
-            concepts = {it.unit: it.concept for it in labelled.layers[layer] if it.iou >= CLEAR}
+            concepts = {it.unit: it.concept for it in labelled.layers[layer] if it.iou >= least}
             rows += measure_layer("random weights", network, layer, concepts, shown, drawings)
         return rows
 
@@ -193,7 +211,15 @@ def random_rows(layers: Sequence[str], shown: dict[str, Shares], drawings: int) 
 def show(rows: Sequence[Row]) -> None:
     """Print the figures as a table."""
     table = Table(
-        "network", "layer", "hurt on", "labels", "shows the concept", "by seed", "any class"
+        "network",
+        "layer",
+        "hurt on",
+        "labels",
+        "shows the concept",
+        "by seed",
+        "any class",
+        "one of three",
+        "any three",
     )
     for it in rows:
         table.add_row(
@@ -204,51 +230,26 @@ def show(rows: Sequence[Row]) -> None:
             f"{it.shown:.1%} ({it.low:.1%} to {it.high:.1%})",
             ", ".join(f"{share:.1%}" for share in it.by_seed),
             f"{it.control:.1%}",
+            f"{it.three:.1%}",
+            f"{it.three_control:.1%}",
         )
     Console().print(table)
 
 
-def correlations(layers: Sequence[str], drawings: int) -> dict[str, dict[str, float]]:
-    """Return how well formulas predict what an answer loses without a unit, by layer and formula.
-
-    The value is Spearman's correlation over the units of a layer, the mean over drawings. Without
-    the gradient, ``activation`` is the mean of the activation over positions; ``gradient`` is that
-    of the gradient.
-    """
-    network = registry.load(registry.SKETCHNET, device="cpu")
-    pictures = sample_pictures(network, SketchWorldSource(drawings, SEEDS[0]), drawings)
-    found: dict[str, dict[str, list[float]]] = {}
-    logits = network.layers[-1].name
-    for number in range(len(pictures)):
-        image = pictures.images(slice(number, number + 1))
-        answers = network.activations(image, [logits, *layers])
-        wanted = int(answers[logits][0].argmax())
-        chosen = [network.layer(it) for it in layers]
-        for it in contributions(network, image, chosen, wanted):
-            name, activation = it.layer.name, answers[it.layer.name][0]
-            true = exact_effects(network, image, it.layer, wanted)
-            gradient = torch.where(activation > 0, it.places / activation, 0.0)
-            formulas = {
-                "gradient x activation": it.units,
-                "gradient": gradient.flatten(1).sum(1),
-                "activation": activation.flatten(1).mean(1),
-            }
-            for formula, values in formulas.items():
-                row = found.setdefault(name, {}).setdefault(formula, [])
-                row.append(spearman(values.numpy(), true.numpy()))
-    return {
-        layer: {formula: float(np.nanmean(values)) for formula, values in some.items()}
-        for layer, some in found.items()
-    }
-
-
-def spearman(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
-    """Return Spearman's rank correlation of two lists; equal values share their mean rank."""
-    ranks = []
-    for values in (one, other):
-        _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-        ranks.append((np.cumsum(counts) - (counts - 1) / 2)[inverse])
-    return float(np.corrcoef(*ranks)[0, 1])
+def show_contributions(drawings: int) -> dict[str, dict[str, tuple[float, float]]]:
+    """Measure and print how well contributions predict effects; return the figures."""
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    parts = zip(("Spearman", "mean probability", "share inside"), measure(drawings), strict=True)
+    for title, figures in parts:
+        some = summary(figures)
+        layers = list(figures)
+        table = Table(title, *layers)
+        for what, by_layer in some.items():
+            cells = (f"{by_layer[it][0]:.3f} +- {by_layer[it][1]:.3f}" for it in layers)
+            table.add_row(what, *cells)
+        Console().print(table)
+        found |= {f"{title}: {what}": by_layer for what, by_layer in some.items()}
+    return found
 
 
 def speed(layer: str, drawings: int) -> dict[str, float]:
@@ -284,6 +285,12 @@ def speed(layer: str, drawings: int) -> dict[str, float]:
         probe.probe_image(off, village)
         switched.append(time.perf_counter() - started)
     seconds["a switch for one picture, all layers"] = float(np.median(switched))
+    asked = list[float]()
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        explanation.explain(network, village, count=4)
+        asked.append(time.perf_counter() - started)
+    seconds["why this answer, all layers"] = float(np.median(asked))
     seconds["the whole network twice"] = float(np.median(whole))
     return seconds
 
@@ -294,30 +301,30 @@ def main() -> None:
     parser.add_argument(
         "what", nargs="?", choices=("classes", "contributions", "speed"), default="classes"
     )
-    parser.add_argument("--drawings", type=int, default=360, help="of each world (%(default)s)")
+    parser.add_argument(
+        "--drawings", type=int, help="of each world (1080); for contributions 60, for speed 360"
+    )
+    parser.add_argument("--iou", type=float, default=CLEAR, help="least of labels (%(default)s)")
     parser.add_argument("--layers", default=",".join(LAYERS), help="default: %(default)s")
     parser.add_argument("--json", type=Path, help="a file for the figures")
     args = parser.parse_args()
     if args.what == "speed":
-        seconds = speed("relu4b", args.drawings)
+        drawings = args.drawings or SPEED_DRAWINGS
+        seconds = speed("relu4b", drawings)
         for name, value in seconds.items():
-            print(f"{name}: {value:.3f} s ({args.drawings} drawings, relu4b)")
+            print(f"{name}: {value:.3f} s ({drawings} drawings, relu4b)")
         figures: object = seconds
     elif args.what == "contributions":
-        found = correlations(CORRELATED, min(args.drawings, CORRELATED_DRAWINGS))
-        for layer, some in found.items():
-            words = ", ".join(f"{formula} {value:.3f}" for formula, value in some.items())
-            print(f"{layer}: {words}")
-        figures = found
+        figures = show_contributions(args.drawings or DRAWINGS)
     else:
         network = registry.load(registry.SKETCHNET, device="cpu")
-        shown = shown_concepts(SHOWN_DRAWINGS)
+        shown, drawings = shown_concepts(SHOWN_DRAWINGS), args.drawings or CLASS_DRAWINGS
         layers = args.layers.split(",")
         rows = list[Row]()
         for layer in layers:
-            concepts = clear_units(network, layer)
-            rows += measure_layer("SketchNet", network, layer, concepts, shown, args.drawings)
-        rows += random_rows(layers, shown, args.drawings)
+            concepts = clear_units(network, layer, args.iou)
+            rows += measure_layer("SketchNet", network, layer, concepts, shown, drawings)
+        rows += random_rows(layers, shown, drawings, args.iou)
         show(rows)
         figures = [asdict(it) for it in rows]
     if args.json is not None:

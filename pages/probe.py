@@ -22,7 +22,7 @@ def show(page: OpenPage) -> None:
     shown = urls.one_of("ask", [why.WHY], "", problems)
     with stage:
         if shown == why.WHY:
-            probe_page.show_picture(view, why.lit_picture(view), why.HINT)
+            probe_page.show_picture(view, why.lit_picture(view), why.hint(network))
         else:
             probe_page.show_picture(view)
     warning = st.container()

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
 from core.analysis import unit_labels
+from core.analysis.attribution import enlarge
 from core.analysis.contributions import (
     Contributions,
     class_number,
@@ -21,6 +23,9 @@ from core.errors import ExplorerError
 from core.images.center_crop import CenterCrop
 from core.networks.layers import Layer
 from core.networks.network import Network
+
+# Squares along the longer side of an image over which a map of contributions is averaged.
+SQUARES = 16
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,26 @@ def explained_layers(network: Network) -> tuple[Layer, ...]:
         for it in reversed(network.shown)
         if it.index < logits.index and it.channels != logits.channels
     )
+
+
+def contribution_map(found: Contributions, unit: int, size: tuple[int, int]) -> Tensor:
+    """Return where a unit contributes with the sign of its sum, ``[H, W]``, 0 or more.
+
+    It is averaged over squares of a sixteenth of the image, because in shallow layers single
+    positions far exceed all others.
+
+    Args:
+        found: the contributions of the unit's layer.
+        unit: the unit.
+        size: (height, width) of the network's input.
+    """
+    sign = 1 if float(found.units[unit]) >= 0 else -1
+    pixels = enlarge(found.layer, sign * found.places[unit], size).clamp(min=0)
+    reach = max(size) // (2 * SQUARES)
+    around = F.avg_pool2d(
+        pixels[None, None], 2 * reach + 1, stride=1, padding=reach, count_include_pad=False
+    )
+    return around[0, 0]
 
 
 def explain(

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 from PIL import Image, ImageChops, ImageFont
 
-from core.analysis.attribution import enlarge
 from core.analysis.crops import heat_brightness
-from core.analysis.explanation import ExplainingUnit, Explanation
+from core.analysis.explanation import ExplainingUnit, Explanation, contribution_map
 from core.figures.layout import INK, PALE, blank_sheet, draw_text
 from core.images import image_io
 from core.networks.known_networks import title_of
@@ -17,6 +16,8 @@ TILE, GAP, MARGIN, TITLE, TEXT = 112, 12, 22, 24, 13
 NAMES, LINES = 110, 2 * (TEXT + 4) + 6
 # Colours of what a logit gains and loses by a neuron.
 GAIN, LOSS = "#2f7a55", "#b04a36"
+# The highest probability that is written; 100% would say that there is no doubt.
+MOST = 0.999
 SIDES = ("speaking_for", "against")
 
 # Pictures of what neurons look for, by the layer's name and the unit's number.
@@ -44,7 +45,8 @@ def draw_explanation(
     title = _title(explanation)
     draw_text(draw, (MARGIN, MARGIN), title, TITLE)
     left = MARGIN + int(ImageFont.load_default(TITLE).getlength(title)) + GAP
-    about = f"{title_of(explanation.network.name)}, {explanation.probability:.1%}"
+    share = min(explanation.probability, MOST)
+    about = f"{title_of(explanation.network.name)}, {share:.1%}"
     draw_text(draw, (left, MARGIN + TITLE - TEXT), about, TEXT, PALE)
     against = f"for {explanation.against}" if explanation.against else "against it"
     right = MARGIN + NAMES + columns[0] * (tile + GAP) + gap
@@ -96,10 +98,9 @@ def _pictures(
 
     The picture is dark where the neuron contributes nothing of the sign of its sum.
     """
-    found = explanation.found[layer]
-    places = found.places[unit.unit] * (1 if unit.contribution > 0 else -1)
     height, width = explanation.image.shape[2:]
-    heat = heat_brightness(enlarge(found.layer, places, (height, width)))
+    where = contribution_map(explanation.found[layer], unit.unit, (height, width))
+    heat = heat_brightness(where)
     square = (TILE, TILE)
     seen = image_io.to_picture(explanation.image).resize(square, Image.Resampling.LANCZOS)
     lit = ImageChops.multiply(seen, heat.resize(square, Image.Resampling.BICUBIC))

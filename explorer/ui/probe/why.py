@@ -7,7 +7,6 @@ from html import escape
 import streamlit as st
 
 from core.analysis import explanation, unit_effects
-from core.analysis.attribution import enlarge
 from core.analysis.contributions import Contributions, contributions
 from core.analysis.explanation import ExplainedLayer, ExplainingUnit
 from core.errors import unknown
@@ -35,7 +34,6 @@ from explorer.ui.probe.probe_page import ProbeView, show_layer_name
 WHY = "why"
 VIEWS = {"": "Neurons that respond", WHY: "Why this answer"}
 CLASS, AGAINST = "class", "against"
-HINT = "Choose a neuron to see where in the picture it counts, and to turn it off."
 # Neurons of each layer that speak for the class, and against it.
 COUNT = 4
 # Sides in pixels of a neuron's picture, and of the picture that shows where it counts.
@@ -88,6 +86,13 @@ def read_question(view: ProbeView, problems: list[str]) -> Question:
     wanted = names[CLASS] or view.changed.classes[0][0]
     against = names[AGAINST] if names[AGAINST] != wanted else ""
     return Question(view.network, view.picked, wanted, against, tuple(map(str, view.switched)))
+
+
+def hint(network: Network) -> str:
+    """Return what can be done if no neuron is chosen; "" if the network has no answers."""
+    if network.class_layer is None:
+        return ""
+    return "Choose a neuron to see where in the picture it counts, and to turn it off."
 
 
 def show_why(view: ProbeView, problems: list[str]) -> None:
@@ -188,8 +193,7 @@ def where_url(
         pixels: the longer side of the result.
     """
     found = found_contributions(network, picked, wanted, against, off)[layer]
-    sign = 1 if float(found.units[unit]) >= 0 else -1
-    heat = enlarge(found.layer, sign * found.places[unit], network.input_size)
+    heat = explanation.contribution_map(found, unit, network.input_size)
     return heatmaps.lit_url(network, picked, heat, pixels)
 
 

@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import pytest
+import torch
 from PIL import Image
 
 from core.analysis import explanation
-from core.analysis.contributions import contributions
+from core.analysis.contributions import Contributions, contributions
 from core.analysis.probe import probe_image
 from core.errors import ExplorerError, UnknownName
 from core.figures.explanation_sheet import draw_explanation
@@ -57,6 +58,23 @@ def test_by_default_it_explains_the_likeliest_class(tiny: Network, picture: Imag
     found = explanation.explain(tiny, picture)
     wanted, probability = probe_image(tiny, picture).classes[0]
     assert found.wanted == wanted and found.probability == pytest.approx(probability)
+
+
+def test_the_map_is_bright_where_a_unit_contributes(tiny: Network) -> None:
+    layer = tiny.layer("1")
+    assert layer.spans is not None and layer.size is not None
+    (height, width), size = layer.size, tiny.input_size
+    for sign in (1, -1):
+        places = torch.zeros(layer.channels, height, width)
+        places[2, 3, 4], places[2, 1, 1] = sign * 2.0, -sign * 1.0
+        found = explanation.contribution_map(Contributions(layer, places), 2, size)
+        row, col = divmod(int(found.argmax()), size[1])
+        top, left, bottom, right = layer.receptive_box(3, 4)
+        assert top <= row <= bottom and left <= col <= right
+        # What speaks for the other side is left dark.
+        assert found.shape == size and float(found.min()) == 0
+        top, left, bottom, right = layer.receptive_box(1, 1)
+        assert float(found[(top + bottom) // 2, (left + right) // 2]) == 0
 
 
 def test_the_sheet_has_a_row_for_each_layer(tiny: Network, picture: Image.Image) -> None:
