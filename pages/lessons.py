@@ -1,4 +1,4 @@
-"""Lessons: seven claims about networks, each with an experiment and a measured answer."""
+"""Lessons: claims about networks, each with an experiment and a measured answer."""
 
 import streamlit as st
 
@@ -120,7 +120,7 @@ def show_preparing(network: Network) -> None:
     running = background_task.latest_task(key)
     with st.expander("Prepare all lessons for a class", expanded=running is not None):
         st.caption(
-            "Makes every picture and measurement of the seven lessons with "
+            "Makes every picture and measurement of all lessons with "
             f"{title_of(network.name)}, for the pictures that they begin with, so that nobody "
             "waits for them later."
         )

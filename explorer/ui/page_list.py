@@ -42,7 +42,7 @@ class Page:
 # All pages, by the section of the navigation and of the home page that they are in.
 SECTIONS: dict[str, tuple[Page, ...]] = {
     "Learn": (
-        Page("lessons", "school", "Begin here: seven short lessons, each with something to try."),
+        Page("lessons", "school", "Begin here: short lessons, each with something to try."),
         Page("glossary", "dictionary", "Every term of these pages, in one or two sentences."),
     ),
     "Explore": (

@@ -115,6 +115,19 @@ def test_7_eyes_come_early() -> None:
     assert best in ("relu1b", "relu2b", "relu3b")
 
 
+def test_8_many_neurons_know_stripes() -> None:
+    app = visit("lessons", lesson="8")
+    # With the eight neurons off that the lesson begins with, every answer is still right.
+    assert html(app).count("still") >= 8 and "→" not in html(app)
+    found = reveal(app)
+    assert "Measured: 9 to 32." in verdict(app)
+    striped, others = found["striped drawings"], found["other drawings"]
+    assert striped["8 off"] < 0.1 < 0.5 < striped["32 off"] and others["32 off"] < 0.1
+    assert found["striped, neurons at random"]["32 off"] < 0.1
+    more = visit("lessons", lesson="8", off="64")
+    assert "vertical stripes → " in html(more) and "still house" in html(more)
+
+
 def test_training_makes_the_nines_agree() -> None:
     app = visit("lessons", lesson="2")
     found = reveal(app, "trained")
@@ -270,7 +283,7 @@ def bar(app: AppTest) -> dict[str, Any]:
 
 # Pictures on the first slide: photographs or paintings; neurons and dreams of the tiny network are
 # not drawn yet.
-PICTURES = {1: 0, 2: 0, 3: 8, 4: 5, 5: 5, 6: 5, 7: 0}
+PICTURES = {1: 0, 2: 0, 3: 8, 4: 5, 5: 5, 6: 5, 7: 0, 8: 8}
 
 
 @pytest.mark.parametrize("number", NUMBERS)

@@ -1,4 +1,4 @@
-"""The Lessons page: seven lessons, each with an experiment on a claim about networks.
+"""The Lessons page: lessons, each with an experiment on a claim about networks.
 
 Each module has one lesson, ``style_balance`` has two.
 """

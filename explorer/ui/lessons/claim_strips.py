@@ -10,7 +10,7 @@ from explorer.ui import image_picker, server_state
 from explorer.ui.dream import dream_view
 from explorer.ui.image_picker import PHOTOGRAPHS
 from explorer.ui.layers.small_pictures import clearest_picture
-from explorer.ui.lessons import lesson_context
+from explorer.ui.lessons import lesson_context, stripes_off
 
 PIXELS = 256
 # Most pictures of layers in a row.
@@ -44,6 +44,11 @@ def photographs(_network: Network) -> Strip:
     return _picked(PHOTOGRAPHS)
 
 
+def drawings(network: Network) -> Strip:
+    """Return drawings with stripes, and some without."""
+    return dict(stripes_off.shown_drawings(network))
+
+
 def _drawn(images: Iterable[tuple[str, bytes | None]]) -> Strip:
     return {name: thumbnails.thumbnail(it, PIXELS) for name, it in images if it is not None}
 
@@ -61,6 +66,7 @@ STRIPS: Mapping[int, Callable[[Network], Strip]] = {
     5: paintings,
     6: paintings,
     7: dreams,
+    8: drawings,
 }
 
 

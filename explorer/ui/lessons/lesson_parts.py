@@ -9,6 +9,7 @@ from explorer.ui.lessons import (
     gram_lesson,
     reconstruction,
     shuffled_patches,
+    stripes_off,
     style_balance,
     top_examples,
 )
@@ -70,6 +71,13 @@ PARTS = (
     ),
     LessonParts(
         dream_eyes.stage, dream_eyes.options, dream_eyes.answer, dream_eyes.choices, ("layer",)
+    ),
+    LessonParts(
+        stripes_off.stage,
+        stripes_off.options,
+        stripes_off.answer,
+        stripes_off.choices,
+        ("layer",),
     ),
 )
 

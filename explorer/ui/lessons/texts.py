@@ -1,4 +1,4 @@
-"""The texts and questions of the seven lessons."""
+"""The texts and questions of the lessons."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ class Lesson:
 
     Attributes:
         number: number of the lesson, counted from 1; links contain it.
-        title: title of two or three words.
+        title: title of two to four words.
         claim: the claim about networks that the lesson is about.
         words: paragraphs with an explanation, and with what the reader can try.
         question: the question that the reader can answer after the experiment.
@@ -164,6 +164,23 @@ LESSONS = (
         "How many times as strongly the neurons with the label eye, iris or pupil respond to the "
         "dream as to the picture, compared with typical neurons of their layers. If SketchNet "
         "dreams, the layer that dreamt is left out.",
+    ),
+    Lesson(
+        8,
+        "Turn off the stripes",
+        "What one neuron knows, others know as well: hardly any answer depends on a single neuron.",
+        (
+            "Some neurons respond to stripes more than to anything else. So turn them off, the one "
+            "that responds most first. Does the network still see stripes?",
+            "Beneath each drawing is its answer, with all neurons and without those. Begin with "
+            "few, then move the slider. Watch the drawings without stripes, too: they should not "
+            "need these neurons.",
+        ),
+        "How many of these neurons must be off before half of the striped drawings get another "
+        "answer?",
+        "Neurons are put in order by how much more they respond to striped drawings than to "
+        "others: the difference of their mean activations, divided by the spread. Then they are "
+        "turned off for 40 striped and 68 other drawings, which the order was not made from.",
     ),
 )
 
