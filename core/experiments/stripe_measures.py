@@ -24,9 +24,16 @@ EACH = 10
 # counted: both begin with these numbers in the world with the seed ``SEED``.
 ORDERING, COUNTING = 20_000, 40_000
 # Numbers of units that are turned off, and seeds of as many units chosen at random.
-COUNTS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128)
+COUNTS = (1, 4, 8, 16, 24, 32, 48, 64)
 RANDOM_SEEDS = (0, 1, 2)
 HALF = 0.5
+# Drawings that run at a time.
+BATCH = 36
+# The class of each drawing.
+LABELS = (
+    *(it for it in STRIPED for _ in range(EACH)),
+    *(it for it in CLASSES if it not in STRIPED),
+)
 
 
 @dataclass(frozen=True)
@@ -43,22 +50,22 @@ class OtherAnswers:
     random: float
 
 
-def drawings(network: Network, first: int) -> PictureSample:
+def drawings(network: Network, first: int, rows: Sequence[int] | None = None) -> PictureSample:
     """Return drawings of stripes, then one of each other class, as the input of a network.
 
     Args:
         network: the network.
         first: number of the first drawing.
+        rows: places of some drawings in ``LABELS``; None for all.
     """
-    labels = [it for it in STRIPED for _ in range(EACH)]
-    labels += [it for it in CLASSES if it not in STRIPED]
+    rows = range(len(LABELS)) if rows is None else rows
     pixels = []
-    for number, label in enumerate(labels, first):
-        picture = Image.fromarray(draw(SEED, number, label=CLASSES.index(label)).image)
+    for row in rows:
+        picture = Image.fromarray(draw(SEED, first + row, label=CLASSES.index(LABELS[row])).image)
         size = (picture.height, picture.width)
         pixels.append(network_input(picture, CenterCrop(size, network.input_size)))
-    names = tuple(map(str, range(first, first + len(labels))))
-    return PictureSample(names, tuple(labels), tuple(pixels))
+    names = tuple(str(first + row) for row in rows)
+    return PictureSample(names, tuple(LABELS[row] for row in rows), tuple(pixels))
 
 
 def units_of_stripes(network: Network, layer: Layer, pictures: PictureSample) -> list[int]:
@@ -72,8 +79,8 @@ def units_of_stripes(network: Network, layer: Layer, pictures: PictureSample) ->
         pictures: as from ``drawings``.
     """
     parts = []
-    for at in range(len(pictures)):
-        image = pictures.images(slice(at, at + 1))
+    for at in range(0, len(pictures), BATCH):
+        image = pictures.images(slice(at, at + BATCH))
         parts.append(mean_over_positions(network.activations(image, [layer.name])[layer.name]))
     means = torch.cat(parts)  # [N, C]
     striped = _striped(pictures)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from core.analysis import unit_effects, unit_labels
+from core.analysis.picture_sample import PictureSample
 from core.analysis.unit_effects import EffectMeter, UnitEffect
 from core.errors import ExplorerError
 from core.experiments import stripe_measures
@@ -121,31 +122,24 @@ def neurons_of_stripes(network: Network, layer: str) -> list[int]:
 @server_state.cached(4)
 def shown_drawings(network: Network) -> list[tuple[str, str]]:
     """Return the class and the URL of each drawing that the experiment shows, cached."""
-    pictures = stripe_measures.drawings(network, stripe_measures.COUNTING)
-    found = []
-    for at in _shown_rows(pictures.labels):
+    pictures, found = _shown(network), []
+    for at in range(len(pictures)):
         picture = image_io.to_picture(pictures.images(slice(at, at + 1))[0])
         large = picture.resize((PIXELS, PIXELS))
         found.append((pictures.labels[at], thumbnails.shrink(large, PIXELS)))
     return found
 
 
-def _shown_rows(labels: Sequence[str]) -> list[int]:
-    """Return the numbers of the drawings that are shown: the first of each class."""
-    return [labels.index(it) for it in (*stripe_measures.STRIPED, *OTHERS)]
+def _shown(network: Network) -> PictureSample:
+    """Return the drawings that are shown: the first of each class of stripes, and some others."""
+    rows = [stripe_measures.LABELS.index(it) for it in (*stripe_measures.STRIPED, *OTHERS)]
+    return stripe_measures.drawings(network, stripe_measures.COUNTING, rows)
 
 
 @server_state.cached(64)
 def answers_without(network: Network, layer: str, count: int) -> UnitEffect:
     """Return the logits for the shown drawings, with all neurons and without some, cached."""
-    pictures = stripe_measures.drawings(network, stripe_measures.COUNTING)
-    rows = _shown_rows(pictures.labels)
-    some = type(pictures)(
-        tuple(pictures.names[it] for it in rows),
-        tuple(pictures.labels[it] for it in rows),
-        tuple(pictures.pixels[it] for it in rows),
-    )
-    meter = EffectMeter(network, network.layer(layer), some)
+    meter = EffectMeter(network, network.layer(layer), _shown(network))
     return meter.measure(dict.fromkeys(neurons_of_stripes(network, layer)[:count], 0.0))
 
 
