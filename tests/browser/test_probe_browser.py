@@ -120,3 +120,24 @@ def test_a_bad_neuron_to_turn_off_says_so(page: Page) -> None:
     page.goto("/probe?off=relu5b:9999")
     expect(page.get_by_text("A problem with this link")).to_be_visible(timeout=DRAWN)
     expect(page.get_by_text("there is no unit 9999 in relu5b")).to_be_visible()
+
+
+def test_why_this_answer_names_neurons_that_can_be_turned_off(page: Page) -> None:
+    page.goto("/probe?picture=village")
+    page.get_by_text("Why this answer").click(timeout=DRAWN)
+    expect(page).to_have_url(re.compile("ask=why"))
+    expect(page.get_by_role("heading", name="Why village?")).to_be_visible()
+    tile = page.locator('.tile[data-id^="relu5b "]:enabled').first
+    expect(tile.locator(".detail")).to_contain_text("without it", timeout=DRAWN)
+    expect(tile.locator("img.beside")).to_be_visible(timeout=DRAWN)
+    plain = page.locator(".pick img").get_attribute("src")
+    tile.click()
+    expect(page).to_have_url(re.compile("layer=relu5b&unit="))
+    expect(page.locator(".pick img")).not_to_have_attribute("src", plain)
+    page.get_by_text("Turn this neuron off").click()
+    expect(page.locator(".counts")).to_contain_text("\N{RIGHTWARDS ARROW}")
+
+    page.goto("/probe?picture=village&ask=why&class=house&against=castle")
+    heading = page.get_by_role("heading", name="Why house rather than castle?")
+    expect(heading).to_be_visible(timeout=DRAWN)
+    expect(page.get_by_text("for castle").first).to_be_visible(timeout=DRAWN)
