@@ -144,6 +144,20 @@ class UnitGraph:
                 )
         return tuple(found)
 
+    def layers_read(self, layer: Layer) -> set[Layer]:
+        """Return the layers that units of a layer read; the image is none of them."""
+        node, firsts = self.nodes[layer.node], [0]
+        if self.steps.joins_activations(node):
+            counts = [self.layers[it].channels for it in node.all_input_nodes]
+            firsts = [sum(counts[:at]) for at in range(len(counts))]
+        found = (it.source for unit in firsts for it in self.inputs(layer, unit))
+        return {it for it in found if it is not None}
+
+    def layers_fed(self, layer: Layer) -> set[Layer]:
+        """Return the layers whose units read units of a layer."""
+        targets = self._targets(self.nodes[layer.node])
+        return {self.layers[self._whole(end, 0)[0]] for _, end in targets}
+
     def resolve(self, layer: Layer, unit: int) -> UnitRef:
         """Return the unit of activations that a unit belongs to.
 
