@@ -29,6 +29,7 @@ from benchmarks.tour import MAIN, unsettled
 PLACES = (
     "",
     *(f"lessons?lesson={number}" for number in range(1, 9)),
+    "probe?ask=why",
     "lessons?lesson=3&present=2",
     "neuron?layer=relu4b&unit=56&present=1",
     "layers",

@@ -11,10 +11,10 @@ from typing import Any
 
 from torch import fx, nn
 
-from core.networks.connectivity import is_transparent
 from core.networks.layers import Layer
 from core.networks.network import Network
 from core.networks.tracing import Trace, function_name
+from core.networks.unit_graph import is_transparent
 
 # Name of the node of the input image.
 IMAGE = ""

@@ -1,6 +1,6 @@
 """The graph of a network in two parts: up to a layer, and what is computed from it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,6 +8,9 @@ from torch import fx
 
 from core.networks.layers import Layer
 from core.networks.tracing import Trace, ancestors
+
+# Key of the value that ``direct_part`` returns.
+RESULT = "result"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +40,7 @@ def divide(traced: Trace, layer: Layer, outputs: Iterable[Layer]) -> GraphParts:
     start = by_name[layer.node]
     results = {it: by_name[it.node] for it in outputs}
     needed = ancestors(traced.graph, {start, *results.values()})
-    behind = _descendants(start) & needed
+    behind = descendants(start) & needed
     passed = [start, *_passed(traced.graph, needed - behind, behind, set(results.values()))]
     passed = list(dict.fromkeys(passed))
     return GraphParts(
@@ -46,7 +49,27 @@ def divide(traced: Trace, layer: Layer, outputs: Iterable[Layer]) -> GraphParts:
     )
 
 
-def _descendants(node: fx.Node) -> set[fx.Node]:
+def direct_part(traced: Trace, starts: Sequence[fx.Node], end: fx.Node) -> fx.GraphModule:
+    """Build a module that computes the value of a node from those of some nodes before it.
+
+    Args:
+        traced: the network; it is not changed.
+        starts: the nodes whose values the module takes, in this order. They are all that ``end`` is
+            computed from besides parameters.
+        end: the node. Its value is returned as a dict with the key ``RESULT``.
+    """
+    between, waiting = {end}, [end]
+    while waiting:
+        for source in waiting.pop().all_input_nodes:
+            if source not in between and source not in starts and source.op != "get_attr":
+                between.add(source)
+                waiting.append(source)
+    graph, copies = _behind(traced.graph, between, starts)
+    graph.output({RESULT: copies[end]})
+    return traced.assemble(graph)
+
+
+def descendants(node: fx.Node) -> set[fx.Node]:
     """Return all nodes that depend on a node, without itself."""
     found: set[fx.Node] = set()
     waiting = list(node.users)
@@ -86,13 +109,7 @@ def _second(
     passed: list[fx.Node],
     results: dict[Layer, fx.Node],
 ) -> fx.Graph:
-    second, copies = fx.Graph(), dict[fx.Node, fx.Node]()
-    for count, node in enumerate(passed):
-        copies[node] = second.placeholder(f"kept_{count}")
-    for node in graph.nodes:
-        read = node.op == "get_attr" and any(it in behind for it in node.users)
-        if node in behind or read:
-            copies[node] = second.node_copy(node, copies.__getitem__)
+    second, copies = _behind(graph, behind, passed)
     returned = {}
     for layer, node in results.items():
         value, axes = copies[node], (layer.batch_axis, layer.axis)
@@ -101,3 +118,17 @@ def _second(
         returned[layer.name] = value
     second.output(returned)
     return second
+
+
+def _behind(
+    graph: fx.Graph, behind: set[fx.Node], passed: Sequence[fx.Node]
+) -> tuple[fx.Graph, dict[fx.Node, fx.Node]]:
+    """Return a graph without output that computes some nodes from others, and by node its copy."""
+    second, copies = fx.Graph(), dict[fx.Node, fx.Node]()
+    for count, node in enumerate(passed):
+        copies[node] = second.placeholder(f"kept_{count}")
+    for node in graph.nodes:
+        read = node.op == "get_attr" and any(it in behind for it in node.users)
+        if node in behind or read:
+            copies[node] = second.node_copy(node, copies.__getitem__)
+    return second, copies

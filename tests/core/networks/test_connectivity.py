@@ -55,7 +55,9 @@ def test_feeds_are_the_weights_with_their_sign(forked: Network) -> None:
     weights = forked.module.other.weight[1]  # type: ignore[index,union-attr]
     assert {it.layer for it in found} == {"stem.1"} and len(found) == 4
     for feed in found:
-        own = weights[feed.unit]  # its normalisation inverts all signs
+        # Its normalisation doubles all weights and inverts their signs; pooling spreads each over
+        # four positions, which halves the norm.
+        own = weights[feed.unit]
         sign = -1 if float(own.sum()) > 0 else 1
         assert feed.weight == pytest.approx(sign * float(own.square().sum().sqrt()), rel=1e-5)
     strengths = [abs(it.weight) for it in found]

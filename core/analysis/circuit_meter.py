@@ -1,0 +1,347 @@
+"""Finds circuits in a network, and measures the strength of their edges by cutting them."""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from core.analysis.circuits import Circuit, CircuitEdge, CircuitNode, kernel_rows, strongest
+from core.analysis.picture_sample import PictureSample
+from core.errors import ExplorerError
+from core.networks.known_networks import title_of
+from core.networks.layers import Layer
+from core.networks.network import Network
+from core.networks.unit_graph import UnitGraph, UnitRef
+from core.numbers import require
+
+# Layers each way, and bounds of it.
+DEPTH, DEPTHS = 2, (1, 3)
+# Units next to the unit in the middle, and in each layer farther away; edges of each unit that are
+# shown farther away.
+NEAR, FAR, FAR_EDGES = 4, 5, 2
+# Strongest edges of a unit from which those of a circuit are chosen.
+CANDIDATES = 12
+# Of a layer's mean activation, the least that counts as typical for one of its units. Shares of
+# units that hardly ever respond would be huge.
+LEAST_SCALE = 0.05
+# Pixels of the images that run at a time, and of all pictures that are used without a wish.
+PIXELS_AT_A_TIME, PIXELS = 32 * 64 * 64, 144 * 64 * 64
+FEWEST, MOST = 12, 144
+# Bytes of activations that are kept for the next circuit.
+KEPT_BYTES = 2**29
+
+
+def pictures_for(network: Network) -> int:
+    """Return how many pictures are used for a network if nobody says how many.
+
+    Fewer for networks of large images, so that a circuit takes seconds.
+    """
+    height, width = network.input_size
+    return min(max(PIXELS // (height * width), FEWEST), MOST)
+
+
+def no_circuit(network: Network, layer: Layer) -> str:
+    """Return a sentence if the units of a layer are in no circuit; "" if they are."""
+    title = title_of(network.name)
+    if network.trace is None:
+        return f"The connections of {title} cannot be read from its code."
+    graph = UnitGraph(network.layers, network.trace)
+    unit = graph.resolve(layer, 0)
+    found = network.layer(unit.layer)
+    if graph.inputs(found, unit.unit) or graph.readers(found, unit.unit):
+        return ""
+    return (
+        f"The neurons of {layer.name} in {title} are not connected to others by weights alone: "
+        "attention, gates or normalisation lie between them."
+    )
+
+
+class CircuitMeter:
+    """Finds and measures circuits of one network on some pictures.
+
+    Activations of the layers of the last circuit are kept, so that the next one, which is usually
+    near, takes less.
+    """
+
+    def __init__(self, network: Network, pictures: PictureSample) -> None:
+        """Prepare a network; nothing runs yet.
+
+        Raises:
+            ExplorerError: the network cannot be traced, or there is no picture.
+        """
+        if network.trace is None:
+            raise ExplorerError(
+                f"the connections of {title_of(network.name)} cannot be read from its code"
+            )
+        if not len(pictures):
+            raise ExplorerError("there is no picture to measure a circuit on")
+        self.network, self.pictures = network, pictures
+        self.graph = UnitGraph(network.layers, network.trace)
+        # By layer, the mean of each unit's activation, and of its size, [C].
+        self._typical: dict[str, Tensor] = {}
+        self._sizes: dict[str, Tensor] = {}
+        self._kept: dict[str, list[Tensor]] = {}
+
+    def circuit(
+        self, layer: Layer, unit: int, depth: int = DEPTH, measured: bool = True
+    ) -> Circuit:
+        """Return the circuit of a unit.
+
+        Args:
+            layer, unit: the unit; one of a convolution stands for the unit of activations behind
+                it, see ``UnitGraph.resolve``.
+            depth: number of layers each way, from 1 to 3.
+            measured: whether edges are cut to measure their strength.
+
+        Raises:
+            ExplorerError: the layer has no such unit, it is connected to no other unit, or the
+                depth is out of bounds.
+        """
+        self.network.layer_with_units(layer.name, [unit])
+        require("the number of layers each way", depth, DEPTHS)
+        if problem := no_circuit(self.network, layer):
+            raise ExplorerError(problem[:1].lower() + problem[1:].rstrip("."))
+        middle = self.graph.resolve(layer, unit)
+        self._run(self._reach(self.network.layer(middle.layer), depth))
+        levels, edges = {middle: 0}, dict[tuple[UnitRef, UnitRef], CircuitEdge]()
+        for side in (-1, 1):
+            self._grow(middle, depth, side, levels, edges)
+        found = list(edges.values())
+        if measured:
+            found = self.measure(found)
+        order = {it.name: it.index for it in self.network.layers}
+        nodes = [
+            CircuitNode(it.layer, it.unit, level, float(self._typical[it.layer][it.unit]))
+            for it, level in levels.items()
+        ]
+        nodes.sort(key=lambda it: (order[it.layer], it.unit))
+        return Circuit(
+            self.network.name,
+            middle.layer,
+            middle.unit,
+            len(self.pictures),
+            tuple(nodes),
+            strongest(found),
+            self._image_kernel(middle),
+        )
+
+    def inputs(self, unit: UnitRef, count: int | None = None) -> list[CircuitEdge]:
+        """Return the strongest edges that end at a unit, by predicted strength; none is measured.
+
+        Args:
+            unit: the unit, as ``UnitGraph.resolve`` returns it.
+            count: their number; None for all.
+        """
+        found, layer = list[_Candidate](), self.network.layer(unit.layer)
+        for it in self.graph.inputs(layer, unit.unit):
+            if it.source is not None:
+                self._run([it.source, layer])
+                kernels = it.kernel.weights[0]
+                shares = kernels.sum((1, 2)) * self._typical[it.source.name] / self._scale(unit)
+                found += [
+                    _Candidate(share, UnitRef(it.source.name, number), unit, kernels[number])
+                    for number, share in enumerate(shares.tolist())
+                ]
+        return _edges(found, count)
+
+    def readers(self, unit: UnitRef, count: int | None = None) -> list[CircuitEdge]:
+        """Return the strongest edges that begin at a unit; as ``inputs``."""
+        found, layer = list[_Candidate](), self.network.layer(unit.layer)
+        for it in self.graph.readers(layer, unit.unit):
+            self._run([layer, it.target])
+            kernels = it.kernel.weights[:, 0]
+            scales = self._scales(it.target.name)[it.first : it.first + len(kernels)]
+            shares = kernels.sum((1, 2)) * self._typical[unit.layer][unit.unit] / scales
+            found += [
+                _Candidate(share, unit, UnitRef(it.target.name, it.first + at), kernels[at])
+                for at, share in enumerate(shares.tolist())
+            ]
+        return _edges(found, count)
+
+    def measure(self, edges: Iterable[CircuitEdge]) -> list[CircuitEdge]:
+        """Return edges with their measured strengths, in the same order.
+
+        Each edge is cut alone: the target is computed again from the activations of what it reads,
+        of which the source is set to zero, while everything else that reads the source keeps it.
+        """
+        edges = list(edges)
+        self._run(
+            {
+                self.network.layer(it)
+                for edge in edges
+                for it in (edge.source.layer, edge.target.layer)
+            }
+        )
+        measured: dict[tuple[UnitRef, UnitRef], float] = {}
+        for target in dict.fromkeys(it.target for it in edges):
+            part = self.graph.direct(self.network.layer(target.layer), target.unit)
+            if part is None:
+                continue
+            sources = [it.source for it in edges if it.target == target]
+            totals = torch.zeros(1 + len(sources), dtype=torch.float64)
+            count = 0
+            for seen in self._activations(part.sources):
+                before = part.run(seen)
+                count += before.numel()
+                totals[0] += before.double().sum()
+                for at, source in enumerate(sources, 1):
+                    totals[at] += part.run(seen, (source.layer, source.unit)).double().sum()
+            for at, source in enumerate(sources, 1):
+                change = float(totals[0] - totals[at]) / count
+                measured[source, target] = change / self._scale(target)
+        return [replace(it, measured=measured.get((it.source, it.target))) for it in edges]
+
+    def _grow(
+        self,
+        middle: UnitRef,
+        depth: int,
+        side: int,
+        levels: dict[UnitRef, int],
+        edges: dict[tuple[UnitRef, UnitRef], CircuitEdge],
+    ) -> None:
+        """Add the strongest units on one side of the unit in the middle.
+
+        Args:
+            middle: the unit.
+            depth: number of layers.
+            side: -1 for what it listens to, 1 for what it feeds.
+            levels: by unit, its level; units are added.
+            edges: by source and target, the edge; edges are added.
+        """
+        near = self.inputs if side < 0 else self.readers
+        # By unit of the last level, how much it matters for the unit in the middle.
+        weights = {middle: 1.0}
+        for level in range(1, depth + 1):
+            found = [(it, edge) for it in weights for edge in near(it, CANDIDATES)]
+            paths: dict[UnitRef, float] = {}
+            for unit, edge in found:
+                far = edge.source if side < 0 else edge.target
+                paths[far] = paths.get(far, 0.0) + weights[unit] * abs(edge.predicted)
+            # First the strongest of each unit, so that each goes on; then the strongest of all.
+            first = dict(reversed(found))
+            heads = [it.source if side < 0 else it.target for it in first.values()]
+            ranked = sorted(paths, key=lambda it: -paths[it])
+            count = NEAR if level == 1 else FAR
+            chosen = set(list(dict.fromkeys([*heads, *ranked]))[: max(count, len(set(heads)))])
+            for unit in weights:
+                own = [edge for it, edge in found if it == unit]
+                kept = [it for it in own if (it.source if side < 0 else it.target) in chosen]
+                for edge in kept[: count if level == 1 else FAR_EDGES]:
+                    edges[edge.source, edge.target] = edge
+                    levels.setdefault(edge.source if side < 0 else edge.target, side * level)
+            weights = {it: paths[it] for it in chosen if levels.get(it) == side * level}
+
+    def _reach(self, layer: Layer, depth: int) -> set[Layer]:
+        """Return the layers of a circuit."""
+        found = {layer}
+        for step in (self.graph.layers_read, self.graph.layers_fed):
+            last = {layer}
+            for _ in range(depth):
+                last = {it for each in last for it in step(each)}
+                found |= last
+        return found
+
+    def _scale(self, unit: UnitRef) -> float:
+        return float(self._scales(unit.layer)[unit.unit])
+
+    def _scales(self, layer: str) -> Tensor:
+        """Return what counts as a typical activation of each unit of a layer, ``[C]``; above 0."""
+        sizes = self._sizes[layer]
+        return sizes.clamp_min(LEAST_SCALE * float(sizes.mean()) or 1.0)
+
+    def _run(self, layers: Iterable[Layer]) -> None:
+        """Measure typical activations of layers whose are not known, and keep the activations."""
+        missing = [it for it in dict.fromkeys(layers) if it.name not in self._typical]
+        if not missing:
+            return
+        sums = {it.name: torch.zeros(2, it.channels, dtype=torch.float64) for it in missing}
+        counts = dict.fromkeys(sums, 0)
+        for seen in self._activations(missing):
+            for name, value in seen.items():
+                flat = value.flatten(2) if value.ndim > 2 else value[..., None]
+                sums[name] += torch.stack([it.sum((0, 2)) for it in (flat, flat.abs())]).double()
+                counts[name] += flat.shape[0] * flat.shape[2]
+        for name, total in sums.items():
+            self._typical[name], self._sizes[name] = (total / counts[name]).float()
+
+    def _activations(self, layers: Iterable[Layer]) -> Iterator[dict[str, Tensor]]:
+        """Yield the activations ``[n, C, ...]`` of layers by name, for some pictures at a time."""
+        wanted = {it.name: it for it in layers}
+        missing = [it for name, it in wanted.items() if name not in self._kept]
+        fresh: dict[str, list[Tensor]] = {it.name: [] for it in missing}
+        room = self._make_room(missing, wanted)
+        known = {name: self._kept[name] for name in wanted if name in self._kept}
+        for number, part in enumerate(self._parts):
+            seen = {name: values[number] for name, values in known.items()}
+            if missing:
+                new = self.network.activations(self.pictures.images(part), fresh)
+                seen |= {name: value.float().cpu() for name, value in new.items()}
+            if room:
+                for name, values in fresh.items():
+                    values.append(seen[name])
+            yield seen
+        if room:
+            self._kept |= fresh
+
+    def _make_room(self, missing: Iterable[Layer], needed: Collection[str]) -> bool:
+        """Forget the activations of the layers that were kept first, as far as needed.
+
+        Args:
+            missing: layers whose activations will be kept.
+            needed: names of layers whose activations are read now.
+
+        Returns:
+            Whether there is room for the missing ones.
+        """
+        count = len(self.pictures)
+        wanted = sum(map(_bytes_of, missing)) * count
+        kept = {
+            it.name: _bytes_of(it) * count for it in self.network.layers if it.name in self._kept
+        }
+        for name in [it for it in self._kept if it not in needed]:
+            if wanted + sum(kept.values()) > KEPT_BYTES:
+                del self._kept[name], kept[name]
+        return wanted + sum(kept.values()) <= KEPT_BYTES
+
+    @property
+    def _parts(self) -> list[slice]:
+        height, width = self.network.input_size
+        size = max(1, PIXELS_AT_A_TIME // (height * width))
+        return [slice(at, at + size) for at in range(0, len(self.pictures), size)]
+
+    def _image_kernel(self, unit: UnitRef) -> tuple[tuple[tuple[float, ...], ...], ...]:
+        for it in self.graph.inputs(self.network.layer(unit.layer), unit.unit):
+            if it.source is None:
+                return tuple(kernel_rows(rows.tolist()) for rows in it.kernel.weights[0])
+        return ()
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """An edge before its kernel is copied: there are hundreds of candidates."""
+
+    predicted: float
+    source: UnitRef
+    target: UnitRef
+    kernel: Tensor
+
+
+def _edges(found: list[_Candidate], count: int | None) -> list[CircuitEdge]:
+    found = sorted((it for it in found if it.predicted), key=lambda it: -abs(it.predicted))
+    return [
+        CircuitEdge(
+            it.source,
+            it.target,
+            kernel_rows(it.kernel.tolist()),
+            float(it.kernel.sum()),
+            it.predicted,
+        )
+        for it in found[:count]
+    ]
+
+
+def _bytes_of(layer: Layer) -> int:
+    """Return the size of a layer's activations for one picture."""
+    height, width = layer.size or (1, 1)
+    return 4 * layer.channels * height * width
