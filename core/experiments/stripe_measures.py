@@ -4,31 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from PIL import Image
 from torch import Tensor
 
-from core.analysis.crops import network_input
 from core.analysis.picture_sample import PictureSample
 from core.analysis.unit_effects import EffectMeter
-from core.experiments.concept_growth import mean_over_positions
-from core.experiments.lesson_measures import SEED
-from core.images.center_crop import CenterCrop
+from core.experiments.class_drawings import class_drawings, units_of_classes
 from core.networks.layers import Layer
 from core.networks.network import Network
-from core.sketchworld.world import CLASSES, draw
+from core.sketchworld.world import CLASSES
 
 STRIPED = tuple(it for it in CLASSES if it.endswith("stripes"))
 # Drawings of each class of stripes; of each other class there is one.
 EACH = 10
 # Numbers of the drawings by which units are put in order, and of those on which answers are
-# counted: both begin with these numbers in the world with the seed ``SEED``.
+# counted: both begin with these numbers in the world of the lessons.
 ORDERING, COUNTING = 20_000, 40_000
 # Numbers of units that are turned off, and seeds of as many units chosen at random.
 COUNTS = (1, 4, 8, 16, 24, 32, 48, 64)
 RANDOM_SEEDS = (0, 1, 2)
 HALF = 0.5
-# Drawings that run at a time.
-BATCH = 36
 # The class of each drawing.
 LABELS = (
     *(it for it in STRIPED for _ in range(EACH)),
@@ -51,46 +45,13 @@ class OtherAnswers:
 
 
 def drawings(network: Network, first: int, rows: Sequence[int] | None = None) -> PictureSample:
-    """Return drawings of stripes, then one of each other class, as the input of a network.
-
-    Args:
-        network: the network.
-        first: number of the first drawing.
-        rows: places of some drawings in ``LABELS``; None for all.
-    """
-    rows = range(len(LABELS)) if rows is None else rows
-    pixels = []
-    for row in rows:
-        picture = Image.fromarray(draw(SEED, first + row, label=CLASSES.index(LABELS[row])).image)
-        size = (picture.height, picture.width)
-        pixels.append(network_input(picture, CenterCrop(size, network.input_size)))
-    names = tuple(str(first + row) for row in rows)
-    return PictureSample(names, tuple(LABELS[row] for row in rows), tuple(pixels))
+    """Return drawings of stripes, then one of each other class: some or all of ``LABELS``."""
+    return class_drawings(network, LABELS, first, rows)
 
 
 def units_of_stripes(network: Network, layer: Layer, pictures: PictureSample) -> list[int]:
-    """Return the units of a layer, those that respond to stripes more than to other things first.
-
-    The order is that of the difference between the mean activations for both kinds of pictures,
-    divided by the standard deviation over all of them.
-
-    Args:
-        network, layer: the layer.
-        pictures: as from ``drawings``.
-    """
-    parts = []
-    for at in range(0, len(pictures), BATCH):
-        image = pictures.images(slice(at, at + BATCH))
-        parts.append(mean_over_positions(network.activations(image, [layer.name])[layer.name]))
-    means = torch.cat(parts)  # [N, C]
-    striped = _striped(pictures)
-    apart = means[striped].mean(0) - means[~striped].mean(0)
-    spread = means.std(0)
-    # A unit that never responds comes last among equals, as its difference is 0.
-    order = (apart / spread.clamp(min=float(spread.max()) * 1e-3)).argsort(
-        descending=True, stable=True
-    )
-    return [int(it) for it in order.tolist()]
+    """Return the units of a layer, those that respond to stripes more than to others first."""
+    return units_of_classes(network, layer, pictures, STRIPED)
 
 
 def count_other_answers(
