@@ -28,7 +28,7 @@ from benchmarks.tour import MAIN, unsettled
 # Paths and queries of all pages, with each of their views.
 PLACES = (
     "",
-    *(f"lessons?lesson={number}" for number in range(1, 9)),
+    *(f"lessons?lesson={number}" for number in range(1, 10)),
     "probe?ask=why",
     "lessons?lesson=3&present=2",
     "neuron?layer=relu4b&unit=56&present=1",

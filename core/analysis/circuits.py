@@ -58,11 +58,6 @@ class CircuitEdge:
     predicted: float
     measured: float | None = None
 
-    @property
-    def strength(self) -> float:
-        """The measured strength, or the predicted one if none is measured."""
-        return self.predicted if self.measured is None else self.measured
-
 
 @dataclass(frozen=True)
 class Circuit:
@@ -131,5 +126,5 @@ def kernel_rows(rows: Iterable[Iterable[float]]) -> tuple[tuple[float, ...], ...
 
 
 def strongest(edges: Iterable[CircuitEdge]) -> tuple[CircuitEdge, ...]:
-    """Return edges, the strongest first."""
-    return tuple(sorted(edges, key=lambda it: -abs(it.strength)))
+    """Return edges, those with the strongest prediction first."""
+    return tuple(sorted(edges, key=lambda it: -abs(it.predicted)))

@@ -18,6 +18,7 @@ from core.errors import ExplorerError, named
 from explorer.cli import (  # noqa: F401  (each adds its commands to `cli`)
     ablate,
     atlas,
+    circuit,
     dream_depths,
     dreams,
     examples,

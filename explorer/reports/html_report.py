@@ -67,7 +67,7 @@ def layer_report(
     for unit, picture in sorted(pictures.items()):
         name = unit_labels.unit_name(network, layer, unit)
         silent, activation = picture.silent, float(picture.facts["activation"])
-        figures.append(figure(_small_png_url(picture.image), f"{unit} {name}".strip(), silent))
+        figures.append(figure(small_png_url(picture.image), f"{unit} {name}".strip(), silent))
         label = unit_labels.clear_label(network, layer.name, unit)
         overlap = "" if label is None else f"{label.iou:.2f}"
         rows.append((str(unit), name, overlap, "no response" if silent else f"{activation:.4g}"))
@@ -208,9 +208,10 @@ def _round(value: float | bool | str) -> float | bool | str:
     return round(value, 6) if isinstance(value, float) else value
 
 
-def _small_png_url(image: bytes) -> str:
+def small_png_url(image: bytes, pixels: int = PIXELS) -> str:
+    """Return an encoded picture as the URL of a square PNG of some pixels."""
     picture = Image.open(io.BytesIO(image)).convert("RGB")
-    return encode_png_url(picture.resize((PIXELS, PIXELS), Image.Resampling.LANCZOS))
+    return encode_png_url(picture.resize((pixels, pixels), Image.Resampling.LANCZOS))
 
 
 def _png_url(image: bytes) -> str:

@@ -128,6 +128,19 @@ def test_8_many_neurons_know_stripes() -> None:
     assert "vertical stripes → " in html(more) and "still house" in html(more)
 
 
+def test_9_a_wheel_is_built_of_spokes_and_round_things() -> None:
+    app = visit("lessons", lesson="9")
+    assert "neuron 46 of relu5a" in html(app) and "weaker" in html(app)
+    found = reveal(app)
+    assert "Measured: 5 to 25%." in verdict(app)
+    assert max(found["measured"], key=found["measured"].__getitem__) == "spoke (112)"
+    # What the weights predict has the same sign, and the ReLU makes it too large.
+    for name, share in found["measured"].items():
+        assert share * found["predicted"][name] > 0
+    other = visit("lessons", lesson="9", cut="4")
+    assert html(other) != html(visit("lessons", lesson="9"))
+
+
 def test_training_makes_the_nines_agree() -> None:
     app = visit("lessons", lesson="2")
     found = reveal(app, "trained")
@@ -283,7 +296,7 @@ def bar(app: AppTest) -> dict[str, Any]:
 
 # Pictures on the first slide: photographs or paintings; neurons and dreams of the tiny network are
 # not drawn yet.
-PICTURES = {1: 0, 2: 0, 3: 8, 4: 5, 5: 5, 6: 5, 7: 0, 8: 8}
+PICTURES = {1: 0, 2: 0, 3: 8, 4: 5, 5: 5, 6: 5, 7: 0, 8: 8, 9: 0}
 
 
 @pytest.mark.parametrize("number", NUMBERS)

@@ -67,6 +67,7 @@ STRIPS: Mapping[int, Callable[[Network], Strip]] = {
     6: paintings,
     7: dreams,
     8: drawings,
+    9: neurons,
 }
 
 

@@ -12,6 +12,7 @@ from explorer.ui.lessons import (
     stripes_off,
     style_balance,
     top_examples,
+    wheel_circuit,
 )
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
 from explorer.ui.lessons.texts import Lesson
@@ -77,6 +78,13 @@ PARTS = (
         stripes_off.options,
         stripes_off.answer,
         stripes_off.choices,
+        ("layer",),
+    ),
+    LessonParts(
+        wheel_circuit.stage,
+        wheel_circuit.options,
+        wheel_circuit.answer,
+        wheel_circuit.choices,
         ("layer",),
     ),
 )

@@ -182,6 +182,23 @@ LESSONS = (
         "others: the difference of their mean activations, divided by the spread. Then they are "
         "turned off for 40 striped and 68 other drawings, which the order was not made from.",
     ),
+    Lesson(
+        9,
+        "How a wheel is built",
+        "A neuron is built from neurons before it: it adds up what they report, some for it and "
+        "some against it.",
+        (
+            "Of all neurons of its layer, this one responds to wheels most. It never sees the "
+            "picture: it reads the neurons of the layer before, each through a small kernel that "
+            "says where it counts.",
+            "Below it are the eight to which it listens most. What do they look for? Choose one, "
+            "and its connection is cut: how much weaker does the neuron respond to the wheels?",
+        ),
+        "Cut the strongest connection of this neuron. How much weaker does it respond to wheels?",
+        "Only this connection is cut: the neuron is computed again without this input, which all "
+        "other neurons go on reading. The result is the mean over 24 drawings of wheels. Predicted "
+        "is the sum of the kernel times the mean activation of the input.",
+    ),
 )
 
 

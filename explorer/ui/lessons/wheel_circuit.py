@@ -1,0 +1,238 @@
+"""Lesson 9: a neuron of wheels is built from neurons before it; a connection can be cut."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.analysis import unit_labels
+from core.analysis.circuits import CircuitEdge
+from core.errors import ExplorerError
+from core.experiments import wheel_measures
+from core.images import image_io
+from core.networks import Layer, Network, depth_sampling
+from core.networks.known_networks import title_of
+from core.networks.unit_graph import UnitGraph, UnitRef
+from explorer import thumbnails
+from explorer.charts.kernel_pictures import kernel_picture
+from explorer.reports import html_report
+from explorer.text import formatting
+from explorer.text.formatting import percent
+from explorer.ui import job_status, link_problems, page_list, server_state, urls
+from explorer.ui.components import html_snippets
+from explorer.ui.components.figure_row import CaptionedImage, figure_row
+from explorer.ui.components.tiles import PictureTile, tile_grid
+from explorer.ui.layers import small_pictures
+from explorer.ui.layers.small_pictures import SmallPictures
+from explorer.ui.lessons import feedback, lesson_context
+from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
+
+FIRST_DEPTH = 0.82
+# Drawings of wheels that are shown, and the sides of pictures in pixels.
+SHOWN, PIXELS = 3, 192
+COLUMNS = 4
+GUESSES = ("under 5%", "5 to 25%", "25 to 50%", "over 50%")
+ENDS = (0.05, 0.25, 0.5)
+
+
+def stage(context: LessonContext) -> None:
+    """Show a neuron of wheels, the neurons that it listens to, and wheels with one of them cut."""
+    network = context.network
+    layers = layers_of(network)
+    if not layers:
+        raise ExplorerError(
+            f"the connections of {title_of(network.name)} cannot be read from its code"
+        )
+    layer = lesson_context.layer_slider(context, layers, _usual(layers))
+    unit, edges = built_from(network, layer.name)
+    cut = _chosen_cut(context, edges)
+    units = list(dict.fromkeys([UnitRef(layer.name, unit), *(it.source for it in edges)]))
+    by_layer = {
+        name: [it.unit for it in units if it.layer == name]
+        for name in dict.fromkeys(it.layer for it in units)
+    }
+    pictures = {
+        name: small_pictures.plan_small_pictures(network, network.layer(name), some)
+        for name, some in by_layer.items()
+    }
+
+    def show(previews: job_status.Previews) -> None:
+        own = pictures[layer.name].tile(unit, "", previews, PIXELS)
+        _show_neuron(context, layer, unit, own, edges[cut])
+        _show_inputs(network, pictures, edges, cut, previews)
+
+    recipes = [recipe for it in pictures.values() for recipe in it.recipes]
+    lesson_context.show_recipes(context, "wheel", recipes, show)
+    query = {"network": network.name, "layer": layer.name, "unit": str(unit)}
+    page_list.page_link(urls.NEURON, "Open this neuron", **query)
+
+
+def layers_of(network: Network) -> list[Layer]:
+    """Return the layers to choose from: those that read other layers, without the logits."""
+    if network.trace is None:
+        return []
+    graph = UnitGraph(network.layers, network.trace)
+    return [it for it in network.shown if it != network.class_layer and graph.layers_read(it)]
+
+
+def _usual(layers: Sequence[Layer]) -> int:
+    return depth_sampling.nearest_to_depth(layers, FIRST_DEPTH)
+
+
+def chosen_layer(network: Network) -> Layer:
+    """Return the layer that the URL names, or that at which the slider begins."""
+    layers = layers_of(network)
+    if not layers:
+        raise ExplorerError(
+            f"the connections of {title_of(network.name)} cannot be read from its code"
+        )
+    names = [it.name for it in layers]
+    return layers[names.index(urls.one_of("layer", names, names[_usual(layers)], []))]
+
+
+@server_state.cached(32, "Looking for the neuron of wheels ...")
+def built_from(network: Network, layer: str) -> tuple[int, tuple[CircuitEdge, ...]]:
+    """Return the unit of a layer that responds most to wheels, and its strongest inputs, cached.
+
+    Raises:
+        ExplorerError: the unit is connected to no other unit.
+    """
+    found = network.layer(layer)
+    unit = wheel_measures.unit_of_wheels(network, found)
+    edges = wheel_measures.strongest_inputs(network, found, unit)
+    if not edges:
+        raise ExplorerError(f"neuron {unit} of {layer} is connected to no other neuron")
+    return unit, edges
+
+
+def _chosen_cut(context: LessonContext, edges: Sequence[CircuitEdge]) -> int:
+    """Return the number of the connection that the URL cuts; by default the strongest."""
+    with link_problems.collect(context.problems):
+        return min(urls.number("cut", (0, wheel_measures.INPUTS - 1)) or 0, len(edges) - 1)
+    return 0
+
+
+def _show_neuron(
+    context: LessonContext, layer: Layer, unit: int, tile: PictureTile, edge: CircuitEdge
+) -> None:
+    """Show the picture of a neuron beside wheels, with what it loses if a connection is cut."""
+    network = context.network
+    name = _name(network, UnitRef(layer.name, unit))
+    images = [CaptionedImage(f"neuron {unit} of {layer.name}", tile.picture, (name,))]
+    for url, share in wheels_without(network, layer.name, edge):
+        images.append(CaptionedImage("a wheel", url, (change_text(share),)))
+    source = _name(network, edge.source)
+    html_snippets.side_heading(f"The neuron of wheels, with the connection to {source} cut")
+    figure_row(images)
+
+
+def change_text(share: float) -> str:
+    """Return in words how much weaker a unit responds, such as ``responds 19% weaker``."""
+    if abs(share) < 0.005:
+        return "responds as before"
+    return f"responds {percent(abs(share))} {'weaker' if share > 0 else 'more strongly'}"
+
+
+@server_state.cached(128)
+def wheels_without(network: Network, layer: str, edge: CircuitEdge) -> list[tuple[str, float]]:
+    """Return the URL of each wheel, and how much weaker the neuron responds with an edge cut.
+
+    Args:
+        network: the network.
+        layer: name of the neuron's layer, by which results are told apart, too.
+        edge: the connection.
+    """
+    pictures = wheel_measures.wheels(network, SHOWN)
+    shares = wheel_measures.cut_for_each(network, edge, pictures)
+    found = []
+    for at, share in enumerate(shares):
+        picture = image_io.to_picture(pictures.images(slice(at, at + 1))[0])
+        found.append((thumbnails.shrink(picture.resize((PIXELS, PIXELS)), PIXELS), share))
+    return found
+
+
+def _show_inputs(
+    network: Network,
+    pictures: dict[str, SmallPictures],
+    edges: Sequence[CircuitEdge],
+    cut: int,
+    previews: job_status.Previews,
+) -> None:
+    """Show the neurons that a neuron listens to, each with the kernel of the connection."""
+    layers = " and ".join(dict.fromkeys(it.source.layer for it in edges))
+    html_snippets.side_heading(f"It listens to these neurons of {layers}: choose one to cut it off")
+    tiles = []
+    for at, edge in enumerate(edges):
+        name = _name(network, edge.source)
+        tile = pictures[edge.source.layer].tile(edge.source.unit, name, previews, PIXELS)
+        measured = 0.0 if edge.measured is None else edge.measured
+        tiles.append(
+            PictureTile(
+                str(at),
+                f"{name}, {change_text(measured)} without it",
+                tile.picture,
+                caption=name,
+                detail=f"adds {formatting.signed(round(100 * measured, 1))}%",
+                preview=tile.preview,
+                chosen=at == cut,
+                opens=True,
+                beside=html_report.encode_png_url(kernel_picture(edge.kernel)),
+            )
+        )
+    clicked = tile_grid(
+        tiles,
+        "wheel inputs",
+        f"Neurons of {layers} that the neuron of wheels listens to",
+        lambda it: urls.update_query(cut=it),
+        COLUMNS,
+        pairs=True,
+    )
+    st.caption("Beside each neuron is the connection's kernel: orange excites, blue inhibits.")
+    if clicked:
+        st.rerun()
+
+
+def _name(network: Network, unit: UnitRef) -> str:
+    layer = network.layer(unit.layer)
+    return unit_labels.unit_name(network, layer, unit.unit) or f"neuron {unit.unit}"
+
+
+def choices(network: Network) -> list[dict[str, str]]:
+    """Return the queries of all layers that the lesson offers."""
+    return [{"layer": it.name} for it in layers_of(network)]
+
+
+def options(context: LessonContext) -> Sequence[str]:
+    """Return the possible answers: ranges of a share."""
+    return GUESSES
+
+
+def answer(context: LessonContext) -> MeasuredAnswer:
+    """Measure how much weaker the neuron responds to wheels if its strongest input is cut."""
+    network = context.network
+    layer = chosen_layer(network)
+    unit, edges = built_from(network, layer.name)
+    measured = {_title(network, it): it.measured or 0.0 for it in edges}
+    predicted = {_title(network, it): it.predicted for it in edges}
+    first = max(measured, key=lambda name: measured[name])
+    share = measured[first]
+    others = sum(1 for it in measured.values() if it > 0) - 1
+    return MeasuredAnswer(
+        guess_of(share),
+        f"Without {first}, neuron {unit} of {layer.name} responds {percent(share)} weaker to "
+        f"wheels. {others} of the {len(edges) - 1} other strong inputs excite it, too; predicted "
+        f"from the weights were {percent(predicted[first])}.",
+        {"measured": measured, "predicted": predicted},
+        percent,
+        feedback.by_option(dict.fromkeys(GUESSES, f"Without {first}, it is {percent(share)}.")),
+        "The reason: a wheel has a rim, spokes and a hub, and several neurons report each of them.",
+    )
+
+
+def _title(network: Network, edge: CircuitEdge) -> str:
+    name = _name(network, edge.source)
+    return name if name.endswith(str(edge.source.unit)) else f"{name} ({edge.source.unit})"
+
+
+def guess_of(share: float) -> str:
+    """Return the answer that fits a share, such as ``5 to 25%`` for 0.19."""
+    return next((it for it, end in zip(GUESSES, ENDS, strict=False) if share < end), GUESSES[-1])
