@@ -26,7 +26,7 @@ from explorer.ui.layers.small_pictures import SmallPictures
 from explorer.ui.lessons import feedback, lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
 
-FIRST_DEPTH = 0.82
+FIRST_DEPTH = 0.91
 # Drawings of wheels that are shown, and the sides of pictures in pixels.
 SHOWN, PIXELS = 3, 192
 COLUMNS = 4
@@ -171,7 +171,7 @@ def _show_inputs(
                 f"{name}, {change_text(measured)} without it",
                 tile.picture,
                 caption=name,
-                detail=f"adds {formatting.signed(round(100 * measured, 1))}%",
+                detail=f"without it {formatting.signed(-round(100 * measured))}%",
                 preview=tile.preview,
                 chosen=at == cut,
                 opens=True,
