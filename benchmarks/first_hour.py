@@ -36,7 +36,7 @@ STAGE, RESULT = ".st-key-lesson-stage", ".lesson-row figure:last-child"
 # Where the own picture of each lesson is.
 LESSON_PICTURES = {
     1: ".lesson-row", 2: ".large-picture", 3: RESULT, 4: ".js-plotly-plot", 5: RESULT, 6: RESULT,
-    7: RESULT,
+    7: RESULT, 8: ".lesson-row", 9: ".lesson-row",
 }  # fmt: skip
 # What a visitor sees without a choice.
 FIRST_VIEWS = (

@@ -45,7 +45,7 @@ class Contributions:
         return self.places.flatten(1).sum(1) if self.places.ndim > 1 else self.places
 
     def strongest(self, count: int, negative: bool = False) -> tuple[tuple[int, float], ...]:
-        """Return the units that speak most for the class, or most against it, and how much.
+        """Return the units that raise the logit most, or lower it most, and how much.
 
         Units whose contribution is 0 are left out.
         """
@@ -164,8 +164,8 @@ def exact_effects(
         units: the units; None for all of the layer.
 
     Returns:
-        The logit minus the logit without the unit, ``[len(units)]``: positive for units that speak
-        for the class, as contributions are.
+        The logit minus the logit without the unit, ``[len(units)]``: positive for units that raise
+        the logit, as contributions are.
 
     Raises:
         ExplorerError: the network has no answers, or the layer has no such unit.

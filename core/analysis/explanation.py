@@ -1,4 +1,4 @@
-"""Why a network gives an answer: the units of each layer that speak for it, and against it."""
+"""Why a network gives an answer: the units of each layer that raise a logit or lower it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ SQUARES = 16
 
 @dataclass(frozen=True)
 class ExplainingUnit:
-    """A unit that speaks for an answer, or against it.
+    """A unit that raises the logit of a class, or lowers it.
 
     Attributes:
         unit: number of the unit.
@@ -54,12 +54,12 @@ class ExplainedLayer:
 
     Attributes:
         layer: name of the layer.
-        speaking_for, against: the units, the strongest first.
+        raising, lowering: the units that raise the logit and that lower it, the strongest first.
     """
 
     layer: str
-    speaking_for: tuple[ExplainingUnit, ...]
-    against: tuple[ExplainingUnit, ...]
+    raising: tuple[ExplainingUnit, ...]
+    lowering: tuple[ExplainingUnit, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ def explained_layers(network: Network) -> tuple[Layer, ...]:
     """Return the shown layers before the logits, from the last one back to the image.
 
     A layer that has one unit for each class, as the last convolution of a SqueezeNet, is left out:
-    its only neuron that speaks for a class is the class itself.
+    the only one that raises a class is the class itself.
     """
     logits = network.class_layer
     if logits is None:
@@ -177,7 +177,7 @@ def explain_layer(
     count: int,
     exact: bool = True,
 ) -> ExplainedLayer:
-    """Return the units of a layer that speak most for a class and against it, with exact effects.
+    """Return the units of a layer that raise a logit most and lower it most, with exact effects.
 
     Args:
         network, image: as for ``contributions``.

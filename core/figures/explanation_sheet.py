@@ -1,4 +1,4 @@
-"""A sheet of the neurons that speak for an answer, with where in the picture they do."""
+"""A sheet of the neurons that raise or lower a logit, with where in the picture they do."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ NAMES, LINES = 110, 2 * (TEXT + 4) + 6
 GAIN, LOSS = "#2f7a55", "#b04a36"
 # The highest probability that is written; 100% would say that there is no doubt.
 MOST = 0.999
-SIDES = ("speaking_for", "against")
+SIDES = ("raising", "lowering")
 
 # Pictures of what neurons look for, by the layer's name and the unit's number.
 NeuronPictures = Mapping[tuple[str, int], Image.Image]

@@ -1,4 +1,4 @@
-"""The command that shows which neurons speak for an answer, and which against it."""
+"""The command that shows which neurons raise the logit of a class, and which lower it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,7 +37,7 @@ def explain(
     device: options.DeviceName = "auto",
     as_json: options.AsJson = False,
 ) -> None:
-    """Show which neurons speak for an answer of the network, and which against it."""
+    """Show which neurons raise the logit of an answer, and which lower it."""
     from core.analysis import explanation
     from core.analysis import probe as analysis
     from core.figures.explanation_sheet import draw_explanation
@@ -63,8 +63,8 @@ def explain(
         f"why {found.wanted} ({share}){versus}", highlight=False, markup=False
     )
     print_table(
-        ("layer", "for it (logit without the neuron)", "against it"),
-        ((it.layer, _words(it.speaking_for), _words(it.against)) for it in found.layers),
+        ("layer", "raise it (change without the neuron)", "lower it"),
+        ((it.layer, _words(it.raising), _words(it.lowering)) for it in found.layers),
     )
 
 
@@ -77,7 +77,7 @@ def _neuron_pictures(found: "Explanation") -> "dict[tuple[str, int], Image]":
     store, pictures = Store(), {}
     for it in found.layers:
         layer = found.network.layer(it.layer)
-        for unit in (one.unit for one in (*it.speaking_for, *it.against)):
+        for unit in (one.unit for one in (*it.raising, *it.lowering)):
             recipe = layer_pages.part_of(found.network, layer, unit)
             picture = store.picture(recipe.key, unit)
             if picture is not None:
@@ -104,8 +104,8 @@ def _as_json(found: "Explanation", image: str) -> dict[str, Any]:
         "probability": found.probability,
         "layers": {
             it.layer: {
-                "for": [asdict(unit) for unit in it.speaking_for],
-                "against": [asdict(unit) for unit in it.against],
+                "for": [asdict(unit) for unit in it.raising],
+                "against": [asdict(unit) for unit in it.lowering],
             }
             for it in found.layers
         },

@@ -245,14 +245,14 @@ def test_without_a_head_it_says_that_there_are_no_answers(
 
 
 def explaining(app: AppTest) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """Return the tiles of *Why this answer*, by layer and by what they speak for or against."""
+    """Return the tiles of *Why this answer*, by layer and by the class that they raise or lower."""
     found = [it for it in components(app) if "tiles" in it and it["label"].startswith("Neurons")]
     # The label is like "Neurons of relu5b in SketchNet for house".
     words = {it["label"]: it["label"].split() for it in found}
     return {(words[it["label"]][2], " ".join(words[it["label"]][-2:])): it["tiles"] for it in found}
 
 
-def test_why_shows_what_speaks_for_the_answer_and_against_it(
+def test_why_shows_what_raises_the_logit_and_what_lowers_it(
     stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(incremental, "PATIENCE_SECONDS", 60.0)
@@ -264,7 +264,7 @@ def test_why_shows_what_speaks_for_the_answer_and_against_it(
     wanted = {
         (layer.layer, f"{word} {found.wanted}"): some
         for layer in found.layers
-        for word, some in (("for", layer.speaking_for), ("against", layer.against))
+        for word, some in (("for", layer.raising), ("against", layer.lowering))
         if some
     }
     shown = explaining(app)

@@ -1,4 +1,4 @@
-"""Why a network gives an answer: the neurons that speak for it, and those against it."""
+"""Why a network gives an answer: the neurons that raise its logit, and those that lower it."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -34,7 +34,7 @@ from explorer.ui.probe.probe_page import ProbeView, show_layer_name
 WHY = "why"
 VIEWS = {"": "Neurons that respond", WHY: "Why this answer"}
 CLASS, AGAINST = "class", "against"
-# Neurons of each layer that speak for the class, and against it.
+# Neurons of each layer that raise the logit, and that lower it.
 COUNT = 4
 # Sides in pixels of a neuron's picture, and of the picture that shows where it counts.
 PIXELS, WHERE_PIXELS = 192, 160
@@ -96,7 +96,7 @@ def hint(network: Network) -> str:
 
 
 def show_why(view: ProbeView, problems: list[str]) -> None:
-    """Show for each layer the neurons that speak most for a class, and most against it."""
+    """Show for each layer the neurons that raise a logit most, and that lower it most."""
     network = view.network
     if words := unit_effects.no_answers(network):
         st.caption(escape_markdown(words))
@@ -160,7 +160,7 @@ def explained(
     layer: str,
     exact: bool = True,
 ) -> ExplainedLayer:
-    """Return the units of a layer that speak most for a class and against it, cached.
+    """Return the units of a layer that raise a logit most and lower it most, cached.
 
     Args:
         network, picked, wanted, against, off: as for ``Question``.
@@ -213,7 +213,7 @@ def lit_picture(view: ProbeView) -> str | None:
 def _without(question: Question, layer: str, unit: int) -> str:
     """Return how the logit changes without a unit, as text."""
     measured = explained(*question.parts, layer)
-    effects = {it.unit: it.effect for it in (*measured.speaking_for, *measured.against)}
+    effects = {it.unit: it.effect for it in (*measured.raising, *measured.lowering)}
     return formatting.signed(-effects[unit])
 
 
@@ -223,7 +223,7 @@ def _show_layers(view: ProbeView, question: Question) -> None:
     layers = [it for it in explanation.explained_layers(network) if it in shown]
     found = {it: explained(*question.parts, it.name, exact=False) for it in layers}
     units = {
-        layer: [one.unit for one in (*it.speaking_for, *it.against)] for layer, it in found.items()
+        layer: [one.unit for one in (*it.raising, *it.lowering)] for layer, it in found.items()
     }
     every = [(layer, unit) for layer, some in units.items() for unit in some]
     makers = {
@@ -252,7 +252,7 @@ def _show_layers(view: ProbeView, question: Question) -> None:
             if not units[layer]:
                 st.caption("No neuron of this layer changes the answer.")
             for side, some, words in _sides(question, its):
-                st.html(f'<p class="speaks {side}">{escape(words)}</p>')
+                st.html(f'<p class="side-name {side}">{escape(words)}</p>')
                 tiles = [_tile(pictures[layer], it, previews, view, made.pictures) for it in some]
                 label = f"Neurons of {layer.name} in {title_of(network.name)} {words}"
                 key = f"why {side} {layer.name}"
@@ -272,8 +272,8 @@ def _sides(
     """Return a CSS class, the units and words for each side that has units."""
     wanted, against = question.wanted, question.against
     sides = [
-        ("for", layer.speaking_for, f"for {wanted}"),
-        ("against", layer.against, f"for {against}" if against else f"against {wanted}"),
+        ("for", layer.raising, f"for {wanted}"),
+        ("against", layer.lowering, f"for {against}" if against else f"against {wanted}"),
     ]
     return [it for it in sides if it[1]]
 

@@ -110,10 +110,10 @@ def test_two_classes_are_told_apart_by_the_difference(tiny: Network, image: Tens
 
 def test_units_are_in_order_for_and_against(tiny: Network, image: Tensor) -> None:
     (found,) = contributions(tiny, image, [tiny.layer("1")], 0)
-    speak_for, against = found.strongest(9), found.strongest(9, negative=True)
-    values = dict((*speak_for, *against))
-    assert [it for _, it in speak_for] == sorted((it for _, it in speak_for), reverse=True)
-    assert [it for _, it in against] == sorted(it for _, it in against)
+    raising, lowering = found.strongest(9), found.strongest(9, negative=True)
+    values = dict((*raising, *lowering))
+    assert [it for _, it in raising] == sorted((it for _, it in raising), reverse=True)
+    assert [it for _, it in lowering] == sorted(it for _, it in lowering)
     assert all(values[unit] == pytest.approx(float(found.units[unit])) for unit in values)
 
 

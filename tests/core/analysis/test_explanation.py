@@ -1,4 +1,4 @@
-"""Explanations of an answer: which units speak for it, with shares and exact effects."""
+"""Explanations of an answer: which units raise its logit, with shares and exact effects."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def logits(network: Network, picture: Image.Image) -> list[float]:
 
 
 @pytest.mark.parametrize("against", ["", "three"])
-def test_it_names_what_speaks_for_and_against(
+def test_it_names_what_raises_and_lowers_the_logit(
     against: str, tiny: Network, picture: Image.Image
 ) -> None:
     found = explanation.explain(tiny, picture, "two", against, count=3)
@@ -41,7 +41,7 @@ def test_it_names_what_speaks_for_and_against(
     before = logits(tiny, picture)
     for layer in found.layers:
         (whole,) = contributions(tiny, found.image, [tiny.layer(layer.layer)], 1, other)
-        for some, sign in ((layer.speaking_for, 1), (layer.against, -1)):
+        for some, sign in ((layer.raising, 1), (layer.lowering, -1)):
             total = float((sign * whole.units).clamp(min=0).sum())
             assert len(some) <= 3
             for it in some:
@@ -71,7 +71,7 @@ def test_the_map_is_bright_where_a_unit_contributes(tiny: Network) -> None:
         row, col = divmod(int(found.argmax()), size[1])
         top, left, bottom, right = layer.receptive_box(3, 4)
         assert top <= row <= bottom and left <= col <= right
-        # What speaks for the other side is left dark.
+        # Where it has the other sign is left dark.
         assert found.shape == size and float(found.min()) == 0
         top, left, bottom, right = layer.receptive_box(1, 1)
         assert float(found[(top + bottom) // 2, (left + right) // 2]) == 0
