@@ -18,11 +18,13 @@ PICTURES = ("picture", "style", "guide", "mask", "content")
 HOW = ("seed", "size", "steps", "strength", "octaves", "colours", "loss", "init", "balance")
 PARAMETERS = {
     "home": (),
-    "lessons": (NETWORK, "layer", "picture", "lesson", "squares", "unit"),
+    "lessons": (NETWORK, "layer", "picture", "lesson", "squares", "unit", "off",
+                "cut"),
     "layers": (NETWORK, *LAYERS, "unit"),
     "neuron": (NETWORK, "layer", "unit", "view", "canvas", "index", "pictures", "evidence", "seed",
                "size", "steps"),
-    "probe": (NETWORK, "layer", "picture", "row", "col", "unit", "index"),
+    "probe": (NETWORK, "layer", "picture", "row", "col", "unit", "index", "off",
+              "ask", "class", "against"),
     "dream": (NETWORK, "layer", "unit", *PICTURES, *HOW),
     "depths": (NETWORK, "picture", "depths", "strength", "seed"),
     "style": (NETWORK, *PICTURES, *HOW, "content_layers", "style_layers", "style_scale"),
@@ -34,7 +36,7 @@ GOOD = {
     "network": ("sketchnet",),
     "layer": ("relu1b", "relu3b", "relu5b", "logits"),
     "unit": ("0", "5", "2,3"),
-    "lesson": tuple("1234567"),
+    "lesson": tuple("123456789"),
     "picture": ("cat",),
 }
 

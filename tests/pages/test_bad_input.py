@@ -43,6 +43,7 @@ LINKS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "probe": {
         **NETWORK, **LAYER, **PICTURE, "row": NO_COUNTS, "unit": NO_COUNTS, "index": NO_NAMES,
+        "ask": NO_NAMES, "class": NO_NAMES, "against": NO_NAMES,
     },
     "dream": {
         **NETWORK, **LAYER, **PICTURE, **HOW,
@@ -59,8 +60,8 @@ LINKS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "style_depths": {
         **NETWORK, **STYLE, **HOW, "view": NO_NAMES, "balance": NO_NUMBERS, "loss": NO_NAMES,
     },
-    "lessons": {**NETWORK, **LAYER, **PICTURE, "lesson": (*NO_COUNTS, "0", "8"),
-                "squares": (*NO_COUNTS, "3")},
+    "lessons": {**NETWORK, **LAYER, **PICTURE, "lesson": (*NO_COUNTS, "0", "10"),
+                "squares": (*NO_COUNTS, "3"), "off": NO_COUNTS, "cut": (*NO_COUNTS, "8")},
     "gallery": {"open": NO_NAMES, "compare": NO_NAMES},
     "library": NETWORK,
 }  # fmt: skip
@@ -69,6 +70,10 @@ BESIDE: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("layers", "index"): {"show": "crops"},
     ("probe", "row"): {"col": "3"},
     ("probe", "unit"): {"layer": "3"},
+    ("probe", "class"): {"ask": "why"},
+    ("probe", "against"): {"ask": "why"},
+    ("lessons", "off"): {"lesson": "8"},
+    ("lessons", "cut"): {"lesson": "9"},
 }
 USUAL = {"style_layers": ("1", "3"), "content_layers": ("3",)}
 PLAN = grid.plan_grid

@@ -20,7 +20,7 @@ from core.sketchworld.world import CLASSES
 from explorer.jobs.queue_order import UNASKED
 from explorer.text import formatting
 from explorer.text.formatting import escape_markdown
-from explorer.ui import image_picker, incremental, server_state
+from explorer.ui import chart, image_picker, incremental, server_state
 from tests.conftest import tiny_module
 from tests.core.picture_folders import photograph
 from tests.pages.app import html, open_at, query
@@ -256,6 +256,8 @@ def test_why_shows_what_raises_the_logit_and_what_lowers_it(
     stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(incremental, "PATIENCE_SECONDS", 60.0)
+    numbers: dict[str, Any] = {}
+    monkeypatch.setattr(chart, "download_buttons", lambda key, name, its: numbers.update(its))
     network = stand_in.network
     picked = image_picker.find_image("village").picture
     app = visit("probe", ask="why")
@@ -275,6 +277,11 @@ def test_why_shows_what_raises_the_logit_and_what_lowers_it(
             assert f"{formatting.signed(it.contribution)} ({it.share:.0%})" in tile["caption"]
             assert tile["detail"] == f"without it {formatting.signed(-it.effect)}"
             assert tile["beside"].startswith("data:image/webp")
+    assert sum(map(len, wanted.values())) == len(numbers)
+    (place, some) = next(iter(wanted.items()))
+    row = numbers[f"{place[0]} {some[0].unit}"]
+    assert row["contribution"] == pytest.approx(some[0].contribution)
+    assert row["without"] == pytest.approx(-some[0].effect, rel=1e-2)
     name = network.shown[1].name
     plain = picture(app)["picture"]
     assert picture(visit("probe", ask="why", layer=name, unit="2"))["picture"] != plain

@@ -1,8 +1,10 @@
 """Why a network gives an answer: the neurons that raise its logit, and those that lower it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
+from typing import Any
 
 import streamlit as st
 
@@ -16,6 +18,7 @@ from core.networks.known_networks import title_of
 from explorer.text import formatting
 from explorer.text.formatting import escape_markdown, percent
 from explorer.ui import (
+    chart,
     incremental,
     job_requests,
     job_status,
@@ -26,6 +29,7 @@ from explorer.ui import (
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.image_picker import PickedImage
+from explorer.ui.incremental import MadeSoFar
 from explorer.ui.layers.small_pictures import SmallPictures, plan_small_pictures
 from explorer.ui.probe import heatmaps
 from explorer.ui.probe.probe_page import ProbeView, show_layer_name
@@ -261,9 +265,31 @@ def _show_layers(view: ProbeView, question: Question) -> None:
                     st.rerun()
 
     job_status.show_while_running("why", asked, percent, show, stop=False)
+    chart.download_buttons(
+        "why", formatting.file_stem(f"why {network.name} {question.wanted}"), _numbers(found, made)
+    )
     if not made.complete:
         incremental.rerun_soon()
     requests.settle()
+
+
+def _numbers(found: Mapping[Layer, ExplainedLayer], made: MadeSoFar[Any]) -> chart.Numbers:
+    """Return a row of numbers for each unit that is shown."""
+    return {
+        f"{layer.name} {unit.unit}": {
+            "name": unit.name,
+            "contribution": unit.contribution,
+            "share": unit.share,
+            "without": _number(made.pictures.get(("without", layer.name, unit.unit))),
+        }
+        for layer, it in found.items()
+        for unit in (*it.raising, *it.lowering)
+    }
+
+
+def _number(text: str | None) -> float | None:
+    """Return a number that ``formatting.signed`` has written; None if there is none yet."""
+    return None if text is None else float(text.replace("\N{MINUS SIGN}", "-"))
 
 
 def _sides(
