@@ -142,6 +142,18 @@ def _rank(
     return percentiles, np.lexsort((-relative, -percentiles))
 
 
+def class_logits(network: Network, activations: Mapping[str, Tensor]) -> Tensor | None:
+    """Return the logits of all classes, ``[K]``; None if the network tells no classes apart.
+
+    Args:
+        network, activations: as for ``top_classes``.
+    """
+    if network.class_layer is None:
+        return None
+    logits = activations[network.class_layer.name].float()
+    return logits.flatten(1).mean(1) if logits.ndim > 1 else logits
+
+
 def top_classes(
     network: Network, activations: Mapping[str, Tensor], count: int = CLASSES
 ) -> tuple[tuple[str, float], ...]:
@@ -155,10 +167,9 @@ def top_classes(
             name; they are averaged over positions.
         count: number of classes to return, at most.
     """
-    if network.class_layer is None:
+    scores = class_logits(network, activations)
+    if scores is None:
         return ()
-    logits = activations[network.class_layer.name]
-    scores = logits.float().flatten(1).mean(1) if logits.ndim > 1 else logits.float()
     best = torch.softmax(scores, 0).topk(min(count, len(scores)))
     return tuple(
         (network.labels[at], float(share))

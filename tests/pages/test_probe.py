@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import streamlit as st
+import torch
 from streamlit.testing.v1 import AppTest
 
 from core.analysis import explanation, probe
@@ -21,6 +22,7 @@ from explorer.jobs.queue_order import UNASKED
 from explorer.text import formatting
 from explorer.text.formatting import escape_markdown
 from explorer.ui import chart, image_picker, incremental, server_state
+from explorer.ui.probe import answers
 from tests.conftest import tiny_module
 from tests.core.picture_folders import photograph
 from tests.pages.app import html, open_at, query
@@ -312,3 +314,19 @@ def test_why_is_asked_about_the_whole_picture(stand_in: StandIn) -> None:
     assert picture(app)["place"]
     app.segmented_control(key="ask").set_value("why").run()
     assert query(app) == {"ask": "why"} and not picture(app)["place"]
+
+
+def test_answers_that_read_the_same_show_their_logits(stand_in: StandIn) -> None:
+    network = stand_in.network
+    assert network.class_layer is not None
+    picked = image_picker.find_image("village").picture
+    plain = probe.probe_image(network, picked)
+
+    def having(*logits: float) -> probe.ProbeResult:
+        activations = {**plain.activations, network.class_layer.name: torch.tensor(logits)}
+        return replace(plain, activations=activations)
+
+    words = answers.changed_html(having(30.0, 0.0, 0.0, 0.0), having(25.5, 0.0, 0.0, 9.0))
+    assert "logit 30.00 \N{RIGHTWARDS ARROW} 25.50" in words
+    moved = answers.changed_html(having(1.0, 0.0, 0.0, 0.0), having(0.0, 0.0, 0.0, 0.0))
+    assert "47.5% \N{RIGHTWARDS ARROW} 25.0%" in moved and "logit" not in moved

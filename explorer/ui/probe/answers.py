@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from html import escape
 
-from core.analysis.probe import CLASSES, ProbeResult, top_classes
+from core.analysis.probe import CLASSES, ProbeResult, class_logits, top_classes
 from explorer.text import formatting
 
 # Length in percent of the bar of a probability of 1; the rest is for its number.
@@ -29,28 +29,48 @@ def changed_html(before: ProbeResult, after: ProbeResult) -> str:
         for it in (before, after)
     }
     names = dict.fromkeys(name for it in (before, after) for name, _ in it.classes[:CLASSES])
-    return _list(
-        _bar(name, every[id(after)][name], before=every[id(before)][name]) for name in names
-    )
+    bars = []
+    for name in names:
+        shares = every[id(before)][name], every[id(after)][name]
+        bars.append(_changed_bar(name, shares, _changed_text(name, shares, before, after)))
+    return _list(bars)
+
+
+def _changed_text(
+    name: str, shares: tuple[float, float], before: ProbeResult, after: ProbeResult
+) -> str:
+    """Return the probabilities of a class before and after; its logits if both read the same."""
+    first, second = map(formatting.probability, shares)
+    if first != second:
+        return f"{first} \N{RIGHTWARDS ARROW} {second}"
+    texts = []
+    for it in (before, after):
+        logits = class_logits(it.network, it.activations)
+        assert logits is not None, "a network with classes has logits"
+        texts.append(f"{float(logits[it.network.labels.index(name)]):.2f}")
+    return f"logit {texts[0]} \N{RIGHTWARDS ARROW} {texts[1]}"
 
 
 def _list(bars: Iterable[str]) -> str:
     return f'<dl class="counts">{"".join(bars)}</dl>'
 
 
-def _bar(name: str, share: float, before: float | None = None) -> str:
-    """Return a class with its bar; with a thin bar of its probability before a change."""
-    number = formatting.probability(share)
-    if before is None:
-        return (
-            f'<dt>{escape(name)}</dt><dd><i style="width:{LONGEST_BAR * share:.1f}%"></i>'
-            f"{number}</dd>"
-        )
+def _bar(name: str, share: float) -> str:
+    """Return a class with the bar of its probability."""
+    return (
+        f'<dt>{escape(name)}</dt><dd><i style="width:{LONGEST_BAR * share:.1f}%"></i>'
+        f"{formatting.probability(share)}</dd>"
+    )
+
+
+def _changed_bar(name: str, shares: tuple[float, float], words: str) -> str:
+    """Return a class with thin bars of its probability before and after a change."""
+    before, after = shares
     return (
         f'<dt>{escape(name)}</dt><dd class="changed">'
         f'<i class="before" style="width:{LONGEST_BAR * before:.1f}%"></i>'
-        f'<i style="width:{LONGEST_BAR * share:.1f}%"></i>'
-        f"<span>{formatting.probability(before)} \N{RIGHTWARDS ARROW} {number}</span></dd>"
+        f'<i style="width:{LONGEST_BAR * after:.1f}%"></i>'
+        f"<span>{escape(words)}</span></dd>"
     )
 
 
