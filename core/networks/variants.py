@@ -23,7 +23,8 @@ from core.networks.network import Network
 # apart.
 DEEP_STRIDE = 4
 
-_variants: "WeakKeyDictionary[Network, dict[str, Network]]" = WeakKeyDictionary()
+# By pooling; ``None`` is the network itself, as a value that refers to its key keeps it for ever.
+_variants: "WeakKeyDictionary[Network, dict[str, Network | None]]" = WeakKeyDictionary()
 
 
 def style_variant(network: Network, pooling: str = "own") -> Network:
@@ -35,8 +36,9 @@ def style_variant(network: Network, pooling: str = "own") -> Network:
     """
     variants = _variants.setdefault(network, {})
     if pooling not in variants:
-        variants[pooling] = with_replicate_padding(with_pooling(network, pooling))
-    return variants[pooling]
+        variant = with_replicate_padding(with_pooling(network, pooling))
+        variants[pooling] = None if variant is network else variant
+    return variants[pooling] or network
 
 
 def with_replicate_padding(network: Network) -> Network:

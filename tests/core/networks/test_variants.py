@@ -99,3 +99,12 @@ def test_one_twin_is_made_of_a_network_and_forgotten_with_it(network: Network) -
     del sketchnet
     gc.collect()
     assert kept() is None
+
+
+def test_a_network_that_is_its_own_variant_is_not_kept() -> None:
+    network = as_network(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()))
+    assert style_variant(network) is network and style_variant(network) is network
+    kept = weakref.ref(network)
+    del network
+    gc.collect()
+    assert kept() is None
