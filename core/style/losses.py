@@ -38,7 +38,14 @@ from core.fixed_order import on_one_thread, one_thread, squares_per_image, sum_p
 from core.images.resize import resize_linearly
 from core.images.tiles import Box
 from core.optim.objectives import TINY
-from core.style.moments import Sums, moments, product_sums, projected_moments, squared_norm
+from core.style.moments import (
+    Sums,
+    cropped,
+    moments,
+    product_sums,
+    projected_moments,
+    squared_distance,
+)
 
 EVERYWHERE: Box = (slice(None), slice(None))
 # Value that is added to the diagonals of covariances, relative to the painting's mean variance. A
@@ -103,13 +110,13 @@ def content(layer: str, target: Tensor, inner: Box | None = None) -> LossTerm:
         target: activations of this layer for the photograph, ``[1, C, H, W]`` or ``[1, C]``.
         inner: the (rows, columns) that are compared; None for all.
     """
-    compared = target if inner is None else _crop(target, inner)
+    compared = target if inner is None else cropped(target, inner)
     energy = squares_per_image(compared)[0].div(compared[0].numel()).clamp(min=TINY)
 
     def squared_error(activations: Tensor, window: LayerWindow) -> Sums:
         window = window if inner is None else window.inside(inner)
-        current, expected = _crop(activations, window.within), _crop(target, window.whole)
-        return (squared_norm(current - expected.to(current)),)
+        expected = cropped(target, window.whole)
+        return (squared_distance(activations, expected, window.within),)
 
     def loss(sums: Sums) -> Tensor:
         return sums[0] / compared[0].numel() / energy
@@ -339,10 +346,7 @@ def _masked(
 
     def sums(activations: Tensor, window: LayerWindow) -> Sums:
         weight = None if mask is None else mask[window.whole[0], window.whole[1]]
-        return sums_of(_crop(activations, window.within), weight)
+        return sums_of(cropped(activations, window.within), weight)
 
     return sums
 
-
-def _crop(activations: Tensor, box: Box) -> Tensor:
-    return activations[..., box[0], box[1]] if activations.ndim == 4 else activations
