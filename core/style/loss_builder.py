@@ -17,6 +17,7 @@ from core.recipes.style import NEAREST, StyleRecipe
 from core.style import cell_matching, losses, nearest, tiled_statistics
 from core.style.loss_sum import LossSum
 from core.style.losses import LayerWindow, LossTerm, StyleTarget
+from core.style.wasserstein_loss import wasserstein
 
 # Standard deviation of the initial noise, about that of a photograph with low contrast.
 NOISE = 0.15
@@ -28,7 +29,7 @@ MIN_RELATIVE_NORM = 1e-4
 PADDING = ReflectPad()
 
 # The losses that compare statistics of a whole layer, by name.
-STYLE_LOSSES = {"gram": losses.gram, "wasserstein": losses.wasserstein}
+STYLE_LOSSES = {"gram": losses.gram, "wasserstein": wasserstein}
 # Function that builds the style losses of one region, one for each style layer: from the indices of
 # the region's paintings, its padded mask and the end of the names of the losses.
 RegionLosses = Callable[[Sequence[int], Tensor | None, str], list[LossTerm]]

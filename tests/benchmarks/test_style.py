@@ -21,7 +21,7 @@ from core import allocator, paintings
 from core.datasets import samples
 from core.images import image_io
 from core.networks import registry
-from core.style import loss_builder, losses, transfer
+from core.style import loss_builder, transfer, wasserstein_loss
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_sides_of_default_pictures_take_turns_and_are_compared_by_the_whole_loss
     assert found["default"]["of Gram"] == 2.5
     assert found["default"]["times as fast as before"] == 2.5
     assert len({it["exact loss"] for it in found.values()}) == 1
-    assert loss_builder.STYLE_LOSSES["wasserstein"] is losses.wasserstein
+    assert loss_builder.STYLE_LOSSES["wasserstein"] is wasserstein_loss.wasserstein
 
 
 def test_checkpoints_are_found_by_the_names_of_networks(tmp_path: Path) -> None:
