@@ -227,7 +227,7 @@ def _statistics_losses(
     The target of a region is the average of the statistics of its paintings.
     """
     shares = _normalise(recipe.style_shares, len(recipe.styles))
-    targets = [_style_targets(network, recipe, it, size) for it in inputs.styles]
+    targets = [style_targets(network, recipe, it, size) for it in inputs.styles]
 
     def build(members: Sequence[int], mask: Tensor | None, suffix: str) -> list[LossTerm]:
         terms = []
@@ -294,7 +294,7 @@ def resize_style(recipe: StyleRecipe, painting: Tensor, size: tuple[int, int]) -
     return resize_image(painting, (max(GRID, height), max(GRID, width))).clamp(0, 1)
 
 
-def _style_targets(
+def style_targets(
     network: Network, recipe: StyleRecipe, painting: Tensor, size: tuple[int, int]
 ) -> dict[str, StyleTarget]:
     """Return the statistics of a painting by layer; ``resize_style`` scales the painting first."""

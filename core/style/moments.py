@@ -16,7 +16,7 @@ from core.images.tiles import Box
 from core.optim.activations import at_least_float32, sum_precision
 
 Sums = tuple[Tensor, ...]
-# Number of parts in which products over positions are computed, see ``_product``.
+# Number of parts in which products over positions are computed, see ``product``.
 CHUNKS = 8
 # Number of positions whose sum is rounded to half precision, see ``_sum``.
 BLOCK = 64
@@ -126,7 +126,7 @@ class _Moments(torch.autograd.Function):
         ctx.save_for_backward(weighted, weights)
         ctx.set_materialize_grads(False)
         pairs = zip(rows, weighted, strict=True)
-        products = torch.stack([_product(one, other, exact) for one, other in pairs])
+        products = torch.stack([product(one, other, exact) for one, other in pairs])
         return products, _sum(weighted, exact) if with_sums else None
 
     @staticmethod
@@ -175,7 +175,7 @@ class _ProjectedMoments(torch.autograd.Function):
         other = projected if weights is None else projected * weights
         ctx.save_for_backward(weighted, other, basis)
         pairs = zip(projected, other, strict=True)
-        products = torch.stack([_product(one, two, False) for one, two in pairs])
+        products = torch.stack([product(one, two, False) for one, two in pairs])
         squares = squares_per_image(rows) if weights is None else sum_per_image(rows * weighted)
         return products, _sum(weighted, False), squares
 
@@ -214,7 +214,7 @@ def _sum(rows: Tensor, exact: bool) -> Tensor:
     return total
 
 
-def _product(one: Tensor, other: Tensor, exact: bool) -> Tensor:
+def product(one: Tensor, other: Tensor, exact: bool) -> Tensor:
     """Compute ``one^T other`` for two tensors ``[P, C]``, in chunks of positions.
 
     In half precision, a matrix product rounds its result to half precision. This would be too

@@ -61,7 +61,7 @@ def wasserstein(
         kept: share of the painting's variance that the leading eigenvectors hold; 1 to compare all
             directions one by one.
     """
-    leading = _Directions.of(style, kept)
+    leading = Directions.of(style, kept)
     energy = exact(style.gram).trace().clamp(min=TINY)
 
     def begin(sums: Sums) -> Spectral:
@@ -86,7 +86,7 @@ def wasserstein(
 
 
 @dataclass(frozen=True)
-class _Directions:
+class Directions:
     """The directions in which a painting varies most, for ``wasserstein``; float64.
 
     Attributes:
@@ -104,7 +104,7 @@ class _Directions:
     jitter: Tensor
 
     @classmethod
-    def of(cls, style: StyleTarget, kept: float) -> _Directions:
+    def of(cls, style: StyleTarget, kept: float) -> Directions:
         """Find the fewest directions that hold a share ``kept`` of the painting's variance."""
         mean = exact(style.mean)
         covariance = exact(style.gram) - torch.outer(mean, mean)
@@ -162,7 +162,7 @@ class _Directions:
 
 
 class _RootTrace(torch.autograd.Function):
-    """``trace M^1/2`` and ``trace (M S^-1)`` for ``M`` of ``_Directions.jittered``.
+    """``trace M^1/2`` and ``trace (M S^-1)`` for ``M`` of ``Directions.jittered``.
 
     The second is the variance in the span of ``R``, with the jitter in each direction. Everything
     is computed in float64, by one thread: several would need longer, and round in other ways. The
