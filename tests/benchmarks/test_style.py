@@ -134,3 +134,29 @@ def test_checkpoints_are_found_by_the_names_of_networks(tmp_path: Path) -> None:
     assert found == {"sketchnet": None, "vgg16": tmp_path / "vgg16_features.safetensors"}
     with pytest.raises(FileNotFoundError, match="squeezenet1_0"):
         style_pictures.find_weights(["squeezenet1_0"], tmp_path)
+
+
+def test_sides_that_were_measured_do_not_run_again(
+    task: StyleTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[tuple[str, float]] = []
+
+    def run(name: str, *_: Any, seconds: float = 0.0, steps: int = 0) -> style.Points:
+        ran.append((name, seconds or steps))
+        if len(ran) == 3:
+            raise KeyboardInterrupt
+        return [(1.0, 0.5), (2.0, 0.25)]
+
+    monkeypatch.setattr(style, "run", run)
+    loss, kept = Loss(task, task.subjects().size), tmp_path / "kept.json"
+    with pytest.raises(KeyboardInterrupt):
+        style.all_sides(task, loss, 7, ["pystiche"], kept=kept)
+    found = style.all_sides(task, loss, 7, ["pystiche"], kept=kept)
+    names = ["tutorial", "explorer", style.LONGER, style.LONGER, style.LARGE, "pystiche"]
+    assert [name for name, _ in ran] == names
+    assert [limit for _, limit in ran] == [7, 2.0, 2.0, 2.0, 2.0, 2.0]
+    assert all(them == [(1.0, 0.5), (2.0, 0.25)] for them in found.values())
+    ran.clear()
+    with pytest.raises(KeyboardInterrupt):
+        style.all_sides(task, loss, 7, [], seconds=80.0)
+    assert {limit for _, limit in ran} == {80.0}
