@@ -55,19 +55,19 @@ def test_only_the_sides_own_work_is_timed(task: StyleTask) -> None:
             return float(image)
 
     def side(task: StyleTask) -> Iterator[Tensor]:
-        for value in range(100):
+        for value in range(200):
             yield torch.tensor(float(value))
 
     loss = Slow(task, (24, 32))
-    points = style.run("counting", side, task, loss, steps=50)
+    points = style.run("counting", side, task, loss, steps=100)
     costs = [cost for _, cost in points]
-    assert costs == sorted(set(costs)) and (costs[0], costs[-1]) == (0.0, 49.0)
+    assert costs == sorted(set(costs)) and (costs[0], costs[-1]) == (0.0, 99.0)
     assert len(costs) >= len(style.MARKS) - 2
     assert points[-1][0] < 0.05
     assert style.reached(points, 0.0) == points[0][0]
     assert style.reached(points, -1.0) is None
     # A side that ends by itself is measured at its end.
-    assert style.run("short", side, task, loss, seconds=1e9)[-1][1] == 99.0
+    assert style.run("short", side, task, loss, seconds=1e9)[-1][1] == 199.0
 
 
 def test_a_step_is_timed_beside_the_bare_network_in_both_its_forms(task: StyleTask) -> None:
