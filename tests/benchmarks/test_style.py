@@ -64,7 +64,7 @@ def test_only_the_sides_own_work_is_timed(task: StyleTask) -> None:
     assert costs == sorted(set(costs)) and (costs[0], costs[-1]) == (1.0, 99.0)
     assert len(costs) >= len(style.MARKS) - 2
     assert points[-1][0] < 0.05
-    assert style.reached(points, 0.0) == points[0][0]
+    assert style.reached(points, 1.0) == points[0][0]
     assert style.reached(points, -1.0) is None
     # A side that ends by itself is measured at its end.
     assert style.run("short", side, task, loss, seconds=1e9)[-1][1] == 199.0
