@@ -47,7 +47,8 @@ from core.recipes.style import STYLE_STEPS
 # Fractions of the time for which the loss is printed: of that of the tutorial, and of a given one.
 COLUMNS, HALVES = (0.1, 0.2, 0.34, 0.5, 1.0), (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 # Fractions of a side's time at which the loss is measured.
-MARKS = sorted({*(round(0.02 * it, 2) for it in range(1, 25)), 0.6, 0.7, 0.8, 0.9, *COLUMNS, *HALVES})
+FINE_MARKS = [round(0.02 * it, 2) for it in range(1, 25)]
+MARKS = sorted({*FINE_MARKS, 0.6, 0.7, 0.8, 0.9, *COLUMNS, *HALVES})
 TUTORIAL, OWN = "tutorial", "explorer"
 LONGER, LARGE = "explorer, longer", "explorer, at full size"
 # Weight of content relative to style.
