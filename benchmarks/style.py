@@ -7,8 +7,9 @@ A side is one of the programs that are compared. The loop of PyTorch's tutorial 
 number of steps, and every other side runs for the same time. All images are measured by the same
 loss: the explorer's, without the variation penalty, at the final size and in float32. The time of
 measuring does not count. The table shows the loss of each side over time, and the time at which the
-side reached the tutorial's final loss. The time of a step of the explorer is also compared with the
-time of the bare network's forward and backward passes.
+side reached the tutorial's final loss. With ``--seconds``, all sides run for this time; with
+``--kept``, a run that was stopped goes on with the next side. The time of a step of the explorer is
+also compared with the time of the bare network's forward and backward passes.
 """
 
 import json
@@ -43,10 +44,11 @@ from core.images import image_io
 from core.networks import registry
 from core.recipes.style import STYLE_STEPS
 
+# Fractions of the time for which the loss is printed: of that of the tutorial, and of a given one.
+COLUMNS, HALVES = (0.1, 0.2, 0.34, 0.5, 1.0), (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 # Fractions of a side's time at which the loss is measured.
-MARKS = (*(0.02 * it for it in range(1, 25)), 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-# Fractions of the time for which the loss is printed.
-COLUMNS = (0.1, 0.2, 0.34, 0.5, 1.0)
+FINE_MARKS = [round(0.02 * it, 2) for it in range(1, 25)]
+MARKS = sorted({*FINE_MARKS, 0.6, 0.7, 0.8, 0.9, *COLUMNS, *HALVES})
 TUTORIAL, OWN = "tutorial", "explorer"
 LONGER, LARGE = "explorer, longer", "explorer, at full size"
 # Weight of content relative to style.
@@ -106,24 +108,53 @@ def run(
     return points
 
 
-def all_sides(task: StyleTask, loss: Loss, steps: int, only: Sequence[str]) -> dict[str, Points]:
+def all_sides(
+    task: StyleTask,
+    loss: Loss,
+    steps: int,
+    only: Sequence[str],
+    seconds: float = 0.0,
+    kept: Path | None = None,
+) -> dict[str, Points]:
     """Run the tutorial for ``steps`` steps, and every other side for the same time.
 
     The explorer runs three times: with its default settings, with as many steps as the time allows,
-    and for the same time at full size only. ``only`` holds the names of the other libraries to run.
+    and for the same time at full size only.
+
+    Args:
+        task: the images and settings of the style transfer.
+        loss: the loss that is measured.
+        steps: number of steps of the tutorial.
+        only: names of the other libraries to run.
+        seconds: time of every side, instead of that of the tutorial; 0 for none.
+        kept: JSON file with the points of sides that ran before, which do not run again. It is
+            written after each side.
     """
-    found = {TUTORIAL: run(TUTORIAL, SIDES[TUTORIAL], task, loss, steps=steps)}
-    seconds = found[TUTORIAL][-1][0]
-    found[OWN] = run(OWN, SIDES[OWN], task, loss, seconds)
+    found: dict[str, Points] = {}
+    if kept is not None and kept.is_file():
+        stored = json.loads(kept.read_text("utf-8"))
+        found = {name: [(spent, cost) for spent, cost in them] for name, them in stored.items()}
+
+    def add(name: str, side: Side, changed: StyleTask, **limits: Any) -> None:
+        if name in found:
+            return
+        found[name] = run(name, side, changed, loss, **limits)
+        if kept is not None:
+            kept.write_text(json.dumps(found) + "\n", "utf-8")
+
+    limits: dict[str, Any] = {"seconds": seconds} if seconds else {"steps": steps}
+    add(TUTORIAL, SIDES[TUTORIAL], task, **limits)
+    seconds = seconds or found[TUTORIAL][-1][0]
+    add(OWN, SIDES[OWN], task, seconds=seconds)
     more = round(task.recipe.steps * seconds / found[OWN][-1][0])
     for name, settings in (
         (LONGER, {"steps": min(more, STYLE_STEPS[1])}),
         (LARGE, {"steps": STYLE_STEPS[1], "smallest": task.recipe.size}),
     ):
         changed = replace(task, recipe=replace(task.recipe, **settings))
-        found[name] = run(name, SIDES[OWN], changed, loss, seconds)
+        add(name, SIDES[OWN], changed, seconds=seconds)
     for name in (it for it in SIDES if it not in found and it in only):
-        found[name] = run(name, SIDES[name], task, loss, seconds)
+        add(name, SIDES[name], task, seconds=seconds)
     return found
 
 
@@ -175,7 +206,11 @@ def losses(
     steps: Annotated[int | None, typer.Option(help="Of the explorer, at each size.")] = None,
     smallest: Annotated[int | None, typer.Option(help="Where the explorer begins.")] = None,
     tutorial_steps: Annotated[int, typer.Option(help="As many as the tutorial takes.")] = 300,
+    seconds: Annotated[float, typer.Option(help="Of every side, not the tutorial's.")] = 0.0,
     only: Annotated[str, typer.Option(help="Some sides, such as explorer,pystiche.")] = "",
+    kept: Annotated[
+        Path | None, typer.Option(help="Keep the losses of each side there, to go on later.")
+    ] = None,
     folder: Annotated[Path | None, typer.Option(help="Where the last pictures go.")] = None,
     out: Annotated[Path | None, typer.Option("--json", help="Write figures there.")] = None,
 ) -> None:
@@ -186,15 +221,16 @@ def losses(
     own |= {"loss": "gram", "balance": BALANCE, "variation": 0.0}
     task = StyleTask.named(registry.load(network, weights), content, style, own, folder)
     loss = Loss(task, task.subjects().size)
-    found = all_sides(task, loss, tutorial_steps, only.split(",") if only else list(SIDES))
-    seconds = found[TUTORIAL][-1][0]
+    chosen = only.split(",") if only else list(SIDES)
+    found = all_sides(task, loss, tutorial_steps, chosen, seconds, kept)
     ratio = step_ratio(task, loss.size)
     report = {
         "machine": _machine(),
         "network": network,
         "size": loss.size,
         "tutorial steps": tutorial_steps,
-        "seconds": seconds,
+        "seconds": seconds or found[TUTORIAL][-1][0],
+        "columns": HALVES if seconds else COLUMNS,
         "start": loss.measured(loss.subjects.content),
         "points": found,
         "step": ratio,
@@ -216,10 +252,11 @@ def _machine() -> dict[str, Any]:
 def _print(report: dict[str, Any]) -> None:
     found, seconds = report["points"], report["seconds"]
     goal = found[TUTORIAL][-1][1]
-    table = Table("side", *(f"{seconds * it:.1f} s" for it in COLUMNS), "tutorial's end after")
+    columns = report["columns"]
+    table = Table("side", *(f"{seconds * it:.1f} s" for it in columns), "tutorial's end after")
     for name, points in found.items():
         cells = []
-        for mark in (seconds * it for it in COLUMNS):
+        for mark in (seconds * it for it in columns):
             earlier = [cost for spent, cost in points if spent <= mark * NEARLY]
             cells.append(f"{earlier[-1]:.5f}" if earlier else "")
         when = reached(points, goal)

@@ -16,8 +16,8 @@ Twelve pairs of the project's samples and of files in a folder, each with a labe
 
     python -m benchmarks.style_losses --twelve FOLDER --kept KEPT --size 512
 
-With ``--kept``, pictures are kept there by the key of their recipe, and used again when the command
-is run again, so that it goes on where it was stopped.
+With ``--kept``, pictures and measures are kept there by the key of their recipe, and used again
+when the command is run again, so that it goes on where it was stopped.
 """
 
 import json
@@ -178,7 +178,10 @@ def compare(
     settings: Mapping[str, Any],
     kept: Path | None = None,
 ) -> Pair:
-    """Render a pair with each loss, and measure the results; ``kept`` is for ``paint``."""
+    """Render a pair with each loss, and measure the results.
+
+    ``kept`` is for ``paint``, and keeps the measures, too, by recipe and judge.
+    """
     pictures = [open_image(it) for it in pair]
     inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
     content, style = (image_io.fingerprint(it) for it in pictures)
@@ -190,9 +193,14 @@ def compare(
         image, seconds = paint(network, recipe, inputs, kept)
         opened = transfer.open_inputs(recipe, inputs, torch.device("cpu"), network.channels)
         painting = loss_builder.resize_style(recipe, opened.styles[0], opened.size)
-        measures[loss] = Measures(
-            **measure(judge, layers, opened, image, painting), seconds=seconds
-        )
+        known = None if kept is None else kept / f"{recipe.key} {judge.fingerprint}.json"
+        if known is not None and known.is_file():
+            found = json.loads(known.read_text("utf-8"))
+        else:
+            found = measure(judge, layers, opened, image, painting)
+            if known is not None:
+                known.write_text(json.dumps(found) + "\n", "utf-8")
+        measures[loss] = Measures(**found, seconds=seconds)
         if not shown and opened.content is not None:
             shown = [image_io.to_picture(it) for it in (opened.content, painting)]
         shown.append(image_io.to_picture(image))

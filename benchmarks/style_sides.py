@@ -325,16 +325,17 @@ class BareNetwork:
         self.graph = task.network.extractor(layers, for_gradients=rewritten).body
         image = loss_builder.PADDING(torch.rand(1, 3, *size)).to(task.network.device)
         self.image = image.contiguous(memory_format=torch.channels_last).requires_grad_()
-        self.slopes = [torch.randn_like(it) for it in self._seen()]
+        self.slopes = [torch.randn_like(it) for it in self.activations()]
 
-    def _seen(self) -> list[Tensor]:
+    def activations(self) -> list[Tensor]:
+        """Return the activations of all layers in use, by the order of their names."""
         with devices.autocast(self.image.device):
             seen: dict[str, Tensor] = self.graph(self.image)
         return list(seen.values())
 
     def __call__(self) -> None:
         """Run one forward and one backward pass."""
-        torch.autograd.grad(self._seen(), self.image, self.slopes)
+        torch.autograd.grad(self.activations(), self.image, self.slopes)
 
 
 def own_steps(task: StyleTask, size: tuple[int, int]) -> Iterator[None]:

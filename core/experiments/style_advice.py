@@ -22,12 +22,19 @@ from core.recipes.style import NEAREST, StyleRecipe
 # What can be wrong with a picture.
 GREY, BLOTCHY, WEAK, STRONG = "grey", "blotchy", "weak", "strong"
 # A picture is grey if its mean chroma is less than this share of that of its source of colours.
-LEAST_SATURATION = 0.56
+LEAST_SATURATION = 0.45
+# Longer side in pixels, at most, to which pictures are halved before their chroma is measured, so
+# that strokes and coarse noise mix. At a quarter of the size, noise of one step is as colourful as
+# a mosaic.
+CHROMA_SIDE = 16
 # A source of colours with a smaller mean chroma in CIELAB counts as grey itself.
 LEAST_CHROMA = 6.0
 # A picture is blotchy if a larger share of it has foreign colours, which are farther than this from
 # every colour of the painting and of the photograph, in CIELAB.
 MOST_FOREIGN, FOREIGN_DISTANCE = 0.32, 12.0
+# The same share if the shallowest of the usual style layers, which know the painting's colours, is
+# left out. Pictures of all usual layers can have more and be good.
+MOST_FOREIGN_WITHOUT_SHALLOW = 0.16
 # With a smaller content loss, a picture is hardly painted; with a larger one, the photograph is
 # lost.
 WEAK_CONTENT, STRONG_CONTENT = 0.1, 1.0
@@ -119,7 +126,9 @@ def chroma(image: Tensor) -> float:
 
     It is 0 for grey, also if that consists of fine colours.
     """
-    colours = _colours(image)
+    while max(image.shape[2:]) > CHROMA_SIDE:
+        image = halve(image)
+    colours = _lab(image)
     return float(np.hypot(colours[:, 1], colours[:, 2]).mean())
 
 
@@ -145,6 +154,11 @@ def _colours(image: Tensor) -> npt.NDArray[np.float64]:
     """Return the CIELAB colours of a reduced image ``[1, 3, H, W]``, one row per pixel."""
     for _ in range(HALVINGS):
         image = halve(image)
+    return _lab(image)
+
+
+def _lab(image: Tensor) -> npt.NDArray[np.float64]:
+    """Return the CIELAB colours of an image ``[1, 3, H, W]``, one row per pixel."""
     colours: npt.NDArray[np.float64] = to_lab(image)[0].reshape(COLOUR, -1).T.numpy()
     return colours
 
@@ -168,7 +182,8 @@ def advise(
     found: list[Advice] = []
     if look.saturation < LEAST_SATURATION:
         found.append(Advice(GREY, look.saturation, *_against_grey(recipe, usual, steps, lower)))
-    if look.foreign > MOST_FOREIGN:
+    shallow = not _lacks_shallow(recipe, usual)
+    if look.foreign > (MOST_FOREIGN if shallow else MOST_FOREIGN_WITHOUT_SHALLOW):
         change = _against_blotches(recipe, usual, ("balance", more))
         found.append(Advice(BLOTCHY, look.foreign, *change))
     if look.content > STRONG_CONTENT:
@@ -182,10 +197,14 @@ def _against_grey(
     """Return the setting that makes a grey picture colourful, and its value."""
     if recipe.init == "noise" and recipe.steps < steps:
         return "steps", steps
-    if recipe.style_layers[0] != usual["style_layers"][0]:
-        # Shallow layers have the colours.
+    if _lacks_shallow(recipe, usual):
         return "style_layers", tuple(usual["style_layers"])
     return lower
+
+
+def _lacks_shallow(recipe: StyleRecipe, usual: Mapping[str, Any]) -> bool:
+    """Whether the shallowest of the usual style layers, which has the colours, is left out."""
+    return bool(recipe.style_layers[0] != usual["style_layers"][0])
 
 
 def _against_blotches(

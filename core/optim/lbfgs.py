@@ -82,6 +82,11 @@ class LBFGS(UncompiledOptimiser):
         self._direction = torch.zeros_like(self._basis[0])
         self._length, self._slope, self._rejections = 0.0, 0.0, 0
 
+    @property
+    def history(self) -> Tensor:
+        """The basis vectors with a full history, ``[2 m + 1, n]`` for ``m`` pairs."""
+        return self._basis
+
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
         """Update the parameter, whose gradient must have been computed already.
@@ -171,7 +176,7 @@ class LBFGS(UncompiledOptimiser):
         """
         used = 1 + 2 * len(self._slots)
         basis, products = self._basis[:used], self._products[:used, :used]
-        computed = _dot_products(self._gradient, basis)
+        computed = dot_products(self._gradient, basis)
         if pair is not None:
             step = 1 + 2 * self._slots[-1]
             change = computed - products[0]
@@ -195,7 +200,7 @@ class LBFGS(UncompiledOptimiser):
         self._slope = slope
 
 
-def _dot_products(vector: Tensor, basis: Tensor) -> Tensor:
+def dot_products(vector: Tensor, basis: Tensor) -> Tensor:
     """Return the dot products of a vector ``[n]`` with a basis ``[m, n]``: ``[m]``.
 
     They are float64, on the CPU. They are added up block by block, so that rounding errors do not

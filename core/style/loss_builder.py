@@ -17,6 +17,7 @@ from core.recipes.style import NEAREST, StyleRecipe
 from core.style import cell_matching, losses, nearest, tiled_statistics
 from core.style.loss_sum import LossSum
 from core.style.losses import LayerWindow, LossTerm, StyleTarget
+from core.style.wasserstein_loss import wasserstein
 
 # Standard deviation of the initial noise, about that of a photograph with low contrast.
 NOISE = 0.15
@@ -28,7 +29,7 @@ MIN_RELATIVE_NORM = 1e-4
 PADDING = ReflectPad()
 
 # The losses that compare statistics of a whole layer, by name.
-STYLE_LOSSES = {"gram": losses.gram, "wasserstein": losses.wasserstein}
+STYLE_LOSSES = {"gram": losses.gram, "wasserstein": wasserstein}
 # Function that builds the style losses of one region, one for each style layer: from the indices of
 # the region's paintings, its padded mask and the end of the names of the losses.
 RegionLosses = Callable[[Sequence[int], Tensor | None, str], list[LossTerm]]
@@ -226,7 +227,7 @@ def _statistics_losses(
     The target of a region is the average of the statistics of its paintings.
     """
     shares = _normalise(recipe.style_shares, len(recipe.styles))
-    targets = [_style_targets(network, recipe, it, size) for it in inputs.styles]
+    targets = [style_targets(network, recipe, it, size) for it in inputs.styles]
 
     def build(members: Sequence[int], mask: Tensor | None, suffix: str) -> list[LossTerm]:
         terms = []
@@ -293,7 +294,7 @@ def resize_style(recipe: StyleRecipe, painting: Tensor, size: tuple[int, int]) -
     return resize_image(painting, (max(GRID, height), max(GRID, width))).clamp(0, 1)
 
 
-def _style_targets(
+def style_targets(
     network: Network, recipe: StyleRecipe, painting: Tensor, size: tuple[int, int]
 ) -> dict[str, StyleTarget]:
     """Return the statistics of a painting by layer; ``resize_style`` scales the painting first."""

@@ -14,7 +14,7 @@ from core.networks.network import FeatureExtractor
 from core.optim.activations import IMAGE, Activations
 from core.optim.image_pass import ImagePass
 from core.optim.objectives import Objective
-from core.style.losses import LayerWindow, LossTerm
+from core.style.losses import LayerWindow, LossTerm, evaluate
 from core.style.moments import Sums
 from core.style.tiled_statistics import TileWindows, tile_windows
 
@@ -92,8 +92,8 @@ class LossSum(Objective):
             image: the image, ``[N, 3, H, W]``, for the penalty; None to ignore the penalty.
         """
         total: Tensor | None = None
-        for (weight, term), term_sums in zip(self.terms, sums, strict=True):
-            loss = term.loss(term_sums)
+        found = evaluate([term for _, term in self.terms], sums)
+        for (weight, term), loss in zip(self.terms, found, strict=True):
             self.latest[term.name] = loss.detach()
             total = weight * loss if total is None else total + weight * loss
         if self.penalty is not None and image is not None:

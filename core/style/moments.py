@@ -12,10 +12,11 @@ from torch import Tensor
 
 from core.devices import like
 from core.fixed_order import one_thread, squares_per_image, sum_per_image
+from core.images.tiles import Box
 from core.optim.activations import at_least_float32, sum_precision
 
 Sums = tuple[Tensor, ...]
-# Number of parts in which products over positions are computed, see ``_product``.
+# Number of parts in which products over positions are computed, see ``product``.
 CHUNKS = 8
 # Number of positions whose sum is rounded to half precision, see ``_sum``.
 BLOCK = 64
@@ -125,7 +126,7 @@ class _Moments(torch.autograd.Function):
         ctx.save_for_backward(weighted, weights)
         ctx.set_materialize_grads(False)
         pairs = zip(rows, weighted, strict=True)
-        products = torch.stack([_product(one, other, exact) for one, other in pairs])
+        products = torch.stack([product(one, other, exact) for one, other in pairs])
         return products, _sum(weighted, exact) if with_sums else None
 
     @staticmethod
@@ -174,7 +175,7 @@ class _ProjectedMoments(torch.autograd.Function):
         other = projected if weights is None else projected * weights
         ctx.save_for_backward(weighted, other, basis)
         pairs = zip(projected, other, strict=True)
-        products = torch.stack([_product(one, two, False) for one, two in pairs])
+        products = torch.stack([product(one, two, False) for one, two in pairs])
         squares = squares_per_image(rows) if weights is None else sum_per_image(rows * weighted)
         return products, _sum(weighted, False), squares
 
@@ -213,7 +214,7 @@ def _sum(rows: Tensor, exact: bool) -> Tensor:
     return total
 
 
-def _product(one: Tensor, other: Tensor, exact: bool) -> Tensor:
+def product(one: Tensor, other: Tensor, exact: bool) -> Tensor:
     """Compute ``one^T other`` for two tensors ``[P, C]``, in chunks of positions.
 
     In half precision, a matrix product rounds its result to half precision. This would be too
@@ -233,25 +234,54 @@ def _product(one: Tensor, other: Tensor, exact: bool) -> Tensor:
     return total
 
 
-def squared_norm(values: Tensor) -> Tensor:
-    """Return the sum of squares over all axes except the first, ``[N, ...]`` to ``[N]``."""
-    result: Tensor = _SquaredNorm.apply(values)
+def squared_distance(
+    activations: Tensor, target: Tensor, box: Box, weight: Tensor | None = None
+) -> Tensor:
+    """Return the sum over channels and positions of ``w^2 (F - T)^2``, ``[N]``.
+
+    Args:
+        activations: ``F``, ``[N, C, H, W]``, or ``[N, C]`` for a layer without positions.
+        target: ``T``, of the shape of the positions in the box.
+        box: the (rows, columns) that are compared.
+        weight: ``w``, of the shape of the positions in the box; None for 1 everywhere.
+    """
+    result: Tensor = _SquaredDistance.apply(activations, target, box, weight)
     return result
 
 
-class _SquaredNorm(torch.autograd.Function):
-    """The function of ``squared_norm``, without a converted copy of values in half precision."""
+class _SquaredDistance(torch.autograd.Function):
+    """The function of ``squared_distance``.
+
+    Its gradient has the memory layout of the activations, in which it can be added quickly to that
+    of deeper layers. Autograd's gradient of a crop has another one.
+    """
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor) -> Tensor:
-        """Compute the sums of squares: ``[N, ...]`` to ``[N]``."""
-        ctx.save_for_backward(values)
-        return squares_per_image(values)
+    def forward(
+        ctx: Any, activations: Tensor, target: Tensor, box: Box, weight: Tensor | None
+    ) -> Tensor:
+        """Compute the sums of squares."""
+        current = cropped(activations, box)
+        difference = current - target.to(current)
+        if weight is not None:
+            weight = weight.to(difference)
+            difference *= weight
+        ctx.save_for_backward(activations, difference, weight)
+        ctx.box = box
+        return squares_per_image(difference)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        """Return the gradient for the values: twice the values times the gradient of the sums."""
-        (values,) = ctx.saved_tensors
-        factor: Tensor = (2 * gradient).to(values).view(-1, *(1,) * (values.ndim - 1))
-        result: Tensor = values * factor
-        return result
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        """Return the gradient: ``2 w^2 (F - T)`` times that of the sums; 0 outside the box."""
+        activations, difference, weight = ctx.saved_tensors
+        factor = (2 * gradient).to(difference).view(-1, *(1,) * (difference.ndim - 1))
+        result = torch.zeros_like(activations)
+        inside = torch.mul(difference, factor, out=cropped(result, ctx.box))
+        if weight is not None:
+            inside *= weight
+        return result, None, None, None
+
+
+def cropped(activations: Tensor, box: Box) -> Tensor:
+    """Return the (rows, columns) of activations in a box; all of a layer without positions."""
+    return activations[..., box[0], box[1]] if activations.ndim == 4 else activations

@@ -39,7 +39,7 @@ from core.images.tiles import Box
 from core.optim.objectives import TINY
 from core.style.cell_matching import StyleCells
 from core.style.losses import LayerWindow, LossTerm
-from core.style.moments import Sums, squared_norm
+from core.style.moments import Sums, squared_distance
 
 # Weight of content relative to style at which the photograph and the image so far have the same
 # weight in the average that is matched.
@@ -81,11 +81,8 @@ def style_loss(
         return remembered[str(box)]
 
     def squared_error(activations: Tensor, window: LayerWindow) -> Sums:
-        current = activations[..., window.within[0], window.within[1]]
-        apart = current - target(window.whole).to(current)
-        if mask is not None:
-            apart = apart * mask[window.whole].clamp(min=0).sqrt().to(apart)
-        return (squared_norm(apart),)
+        weight = None if mask is None else mask[window.whole].clamp(min=0).sqrt()
+        return (squared_distance(activations, target(window.whole), window.within, weight),)
 
     def loss(sums: Sums) -> Tensor:
         return sums[0] / (values.shape[1] * max(count, TINY)) / energy.to(sums[0])

@@ -60,6 +60,13 @@ def test_blotches_have_one_cause(settings: dict[str, Any], change: tuple[str, An
     assert told(replace(FINE, foreign=0.5), **settings) == [("blotchy", *change)]
 
 
+def test_fewer_foreign_colours_are_blotches_where_the_shallowest_layer_is_left_out() -> None:
+    look = replace(FINE, foreign=0.25)
+    assert told(look) == told(look, style_layers=("a",)) == []
+    assert told(look, style_layers=("b",)) == [("blotchy", "style_layers", ("a", "b"))]
+    assert told(FINE, style_layers=("b",)) == []
+
+
 def test_too_weak_and_too_strong_pictures_move_the_balance() -> None:
     # A picture that is hardly painted may be as grey as its photograph.
     weak = replace(FINE, edges=0.99, content=0.001, saturation=0.1)
@@ -91,6 +98,13 @@ def test_chroma_is_the_mean_distance_from_grey_without_grain() -> None:
     expected = float(np.hypot(colours[:, 1], colours[:, 2]).mean())
     assert style_advice.chroma(image) == pytest.approx(expected, rel=1e-5)
     assert style_advice.chroma(image.mean(1, keepdim=True).expand(-1, 3, -1, -1)) < 0.1
+
+
+def test_coarse_coloured_noise_has_less_chroma_than_an_even_colour() -> None:
+    even = torch.tensor([0.6, 0.3, 0.2]).view(1, 3, 1, 1).expand(1, 3, 96, 128)
+    squares = noise(0, 32, 32).repeat_interleave(3, 2).repeat_interleave(4, 3)
+    assert style_advice.chroma(squares) < 0.7 * style_advice.chroma(even)
+    assert style_advice.chroma(even) == pytest.approx(style_advice.chroma(even[..., :8, :8]))
 
 
 def test_foreign_colours_are_in_none_of_the_sources() -> None:

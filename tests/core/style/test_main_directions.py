@@ -13,7 +13,7 @@ from core.networks import network as network_module
 from core.networks import registry
 from core.networks.network import Network
 from core.networks.variants import style_variant
-from core.style import loss_builder, losses, transfer
+from core.style import loss_builder, transfer, wasserstein_loss
 
 # A loss that is higher by this factor is as good. With 97 % of the variance it is 1.04 here.
 AS_GOOD = 1.02
@@ -34,10 +34,10 @@ def whole_loss(
     inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
     one, other = inputs
     recipe = transfer.plan(network, content=one, styles=(other,), size=80, steps=25, variation=0.0)
-    measured = functools.partial(losses.wasserstein, kept=kept)
+    measured = functools.partial(wasserstein_loss.wasserstein, kept=kept)
     patch.setitem(loss_builder.STYLE_LOSSES, "wasserstein", measured)
     (picture,) = [it for step in transfer.render(network, recipe, inputs) for it in step.pictures]
-    measured = functools.partial(losses.wasserstein, kept=1.0)
+    measured = functools.partial(wasserstein_loss.wasserstein, kept=1.0)
     patch.setitem(loss_builder.STYLE_LOSSES, "wasserstein", measured)
     variant = style_variant(replace(network))
     opened = transfer.open_inputs(recipe, inputs, network.device)
@@ -50,6 +50,6 @@ def whole_loss(
 
 def test_main_directions_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     network = registry.load(registry.SKETCHNET, device="cpu")
-    shares = (1.0, losses.KEPT)
+    shares = (1.0, wasserstein_loss.KEPT)
     whole, main = (whole_loss(network, it, "coffee", "mosaic", monkeypatch) for it in shares)
     assert main <= AS_GOOD * whole
