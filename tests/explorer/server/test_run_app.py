@@ -3,12 +3,14 @@
 import asyncio
 import importlib.metadata
 import signal
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import streamlit
 from streamlit.components.v2 import manifest_scanner
+from streamlit.web.server.starlette import starlette_server
 
 from explorer.server import access, run_app
 from tests.conftest import ROOT
@@ -18,6 +20,7 @@ from tests.conftest import ROOT
 def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before, scan = signal.getsignal(signal.SIGTERM), manifest_scanner.scan_component_manifests
     monkeypatch.setattr(manifest_scanner, "scan_component_manifests", scan)
+    monkeypatch.setattr(starlette_server, "_bind_socket", starlette_server._bind_socket)
     yield
     signal.signal(signal.SIGTERM, before)
 
@@ -61,3 +64,21 @@ def test_no_package_is_looked_through_for_components(monkeypatch: pytest.MonkeyP
         manifest_scanner.scan_component_manifests()
     run_app.without_component_packages()
     assert manifest_scanner.scan_component_manifests() == []
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_connections_do_not_keep_small_messages_back(address: str) -> None:
+    def delays() -> bool:
+        try:
+            listening = starlette_server._bind_socket(address, 0, 1)
+        except OSError:
+            pytest.skip(f"this machine has no {address}")
+        with listening, socket.create_connection(listening.getsockname()[:2]):
+            listening.setblocking(True)
+            connection, _ = listening.accept()
+            with connection:
+                return not connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+    assert delays(), "Streamlit switches it off itself now; send_at_once can go"
+    run_app.send_at_once()
+    assert not delays()
