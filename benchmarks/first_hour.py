@@ -35,7 +35,7 @@ COMPARED = (".compare", ".after")
 STAGE, RESULT = ".st-key-lesson-stage", ".lesson-row figure:last-child"
 # Where the own picture of each lesson is.
 LESSON_PICTURES = {
-    1: ".lesson-row", 2: ".large-picture", 3: RESULT, 4: ".js-plotly-plot", 5: RESULT, 6: RESULT,
+    1: ".lesson-row", 2: ".large-picture", 3: RESULT, 4: ".pairs", 5: RESULT, 6: RESULT,
     7: RESULT,
 }  # fmt: skip
 # What a visitor sees without a choice.
@@ -56,7 +56,7 @@ FIRST_VIEWS = (
     View("Style", "style", COMPARED),
     View("Style depths", "style_depths", (".matrix",)),
     View("Style depths, rows", "style_depths?view=rows", (".matrix",)),
-    View("Style depths, together", "style_depths?view=together", (".js-plotly-plot",)),
+    View("Style depths, together", "style_depths?view=together", (".pairs",)),
     View("Gallery", "gallery", words="newest first"),
     View("Library", "library", words="Collections"),
 )  # fmt: skip
