@@ -27,6 +27,10 @@ from explorer.server.preloading import Preloading
 from explorer.server.token_page import page_headers
 
 INDEX_PAGE = Path(streamlit.__file__).parent / "static" / "index.html"
+# A thread that has Python's lock gives it up after so long if another one waits. By default it is
+# 5 ms: while modules are imported or pages run, each of the steps in which a file or a message is
+# sent waits for as long.
+SWITCH_SECONDS = 0.001
 # Addresses that stand for all addresses of a machine.
 EVERY_ADDRESS = ("0.0.0.0", "::")
 
@@ -52,6 +56,7 @@ def run_app(access: Access, host: str, port: int | None, prepare: Callable[[], o
     os.chdir(ROOT)
     without_component_packages()
     send_at_once()
+    sys.setswitchinterval(SWITCH_SECONDS)
     guard = Middleware(
         Guard,
         access=access,

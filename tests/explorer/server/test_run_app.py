@@ -4,6 +4,7 @@ import asyncio
 import importlib.metadata
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +22,9 @@ def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before, scan = signal.getsignal(signal.SIGTERM), manifest_scanner.scan_component_manifests
     monkeypatch.setattr(manifest_scanner, "scan_component_manifests", scan)
     monkeypatch.setattr(starlette_server, "_bind_socket", starlette_server._bind_socket)
+    interval = sys.getswitchinterval()
     yield
+    sys.setswitchinterval(interval)
     signal.signal(signal.SIGTERM, before)
 
 
@@ -29,6 +32,7 @@ def test_what_pages_need_is_prepared_once_and_before_the_first_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     done: list[str] = []
+    intervals: list[float] = []
 
     class App:
         """Streamlit's app, which only begins and ends."""
@@ -37,6 +41,8 @@ def test_what_pages_need_is_prepared_once_and_before_the_first_answer(
             self._lifespan = lifespan
 
         def run(self, config: object) -> None:
+            intervals.append(sys.getswitchinterval())
+
             async def serve() -> None:
                 async with self._lifespan(self):
                     done.append("answers")
@@ -49,6 +55,7 @@ def test_what_pages_need_is_prepared_once_and_before_the_first_answer(
     allowed = access.create_access("127.0.0.1", (), False)
     run_app.run_app(allowed, "127.0.0.1", 8765, lambda: done.append("prepares"))
     assert done == ["shown", "prepares", "answers"]
+    assert intervals == [run_app.SWITCH_SECONDS]
 
 
 def test_no_package_is_looked_through_for_components(monkeypatch: pytest.MonkeyPatch) -> None:
