@@ -23,6 +23,11 @@ from explorer.ui.neuron.pictures import NeuronView
 # Number of layers whose pictures stay in memory as activations, and of effects and pictures.
 METERS_AT_MOST, EFFECTS_AT_MOST, THUMBNAILS_AT_MOST = 2, 512, 512
 PIXELS = 144
+# What is told where the answer stays the same.
+LEAD = (
+    "Lead: how far the answer is ahead, as its logit minus that of the next class. Where the "
+    "answer stays, the number is how much of its lead is lost or won."
+)
 # Length in percent of the longest bar; the rest is for its number.
 LONGEST_BAR = 62
 
@@ -161,14 +166,17 @@ def _show_pictures(place: EffectPlace, effect: KeptEffect) -> None:
             f"<figcaption>{answer_html(it)}</figcaption></figure>"
         )
     st.html(f'<div class="effect-pictures">{"".join(cells)}</div>')
+    if any(it.before == it.after for it in effect.changed):
+        st.caption(LEAD)
 
 
 def answer_html(change: AnswerChange) -> str:
-    """Return HTML of the answers for a picture before and after."""
+    """Return HTML of the answers for a picture before and after; of the lead if both are one."""
     before = f"{escape(change.before)} {formatting.probability(change.before_share)}"
+    if change.before == change.after:
+        return f"{before}<br><b>\N{RIGHTWARDS ARROW} lead {formatting.signed(change.lead)}</b>"
     after = f"{escape(change.after)} {formatting.probability(change.after_share)}"
-    kind = ' class="other"' if change.before != change.after else ""
-    return f"{before}<br><b{kind}>\N{RIGHTWARDS ARROW} {after}</b>"
+    return f'{before}<br><b class="other">\N{RIGHTWARDS ARROW} {after}</b>'
 
 
 @server_state.cached(THUMBNAILS_AT_MOST)

@@ -6,8 +6,8 @@ from html import escape
 from core.analysis.probe import CLASSES, ProbeResult, top_classes
 from explorer.text import formatting
 
-# Length in percent of the bar of a probability of 1; the rest is for its number.
-LONGEST_BAR = 88
+# The space beside the bar of a probability of 1, which its number needs on every screen.
+NUMBER_WIDTH = "5rem"
 # The share of an activation that a change must have to be shown.
 LEAST_CHANGE = 0.01
 
@@ -43,13 +43,13 @@ def _bar(name: str, share: float, before: float | None = None) -> str:
     number = formatting.probability(share)
     if before is None:
         return (
-            f'<dt>{escape(name)}</dt><dd><i style="width:{LONGEST_BAR * share:.1f}%"></i>'
-            f"{number}</dd>"
+            f'<dt>{escape(name)}</dt><dd><i style="width:calc({share:.3f} * '
+            f'(100% - {NUMBER_WIDTH}))"></i>{number}</dd>'
         )
     return (
         f'<dt>{escape(name)}</dt><dd class="changed">'
-        f'<i class="before" style="width:{LONGEST_BAR * before:.1f}%"></i>'
-        f'<i style="width:{LONGEST_BAR * share:.1f}%"></i>'
+        f'<i class="before" style="width:{100 * before:.1f}%"></i>'
+        f'<i style="width:{100 * share:.1f}%"></i>'
         f"<span>{formatting.probability(before)} \N{RIGHTWARDS ARROW} {number}</span></dd>"
     )
 
