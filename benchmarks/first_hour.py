@@ -5,7 +5,8 @@ is measured until its own picture is there, finished or not, and until it has ev
 shows at first. Views are opened by their addresses, in the order of the navigation and in a random
 order, by one visitor and by three at once, and each time the app starts anew on an empty folder. In
 the end, page switches and controls that need no work are timed. The table has the goals; below it
-are those that were missed.
+are those that were missed. Beneath each run stands how much of the processor the server, its
+workers and the browsers took, as all share one machine.
 """
 
 import contextlib
@@ -14,8 +15,9 @@ import os
 import random
 import statistics
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import pages as ready_pages
+from benchmarks import processor_time
 from benchmarks.first_sight import launch
 from benchmarks.first_view import WINDOW, Look, View, visit_together
 from benchmarks.machine import processor_name
@@ -35,7 +38,7 @@ COMPARED = (".compare", ".after")
 STAGE, RESULT = ".st-key-lesson-stage", ".lesson-row figure:last-child"
 # Where the own picture of each lesson is.
 LESSON_PICTURES = {
-    1: ".lesson-row", 2: ".large-picture", 3: RESULT, 4: ".js-plotly-plot", 5: RESULT, 6: RESULT,
+    1: ".lesson-row", 2: ".large-picture", 3: RESULT, 4: ".pairs", 5: RESULT, 6: RESULT,
     7: RESULT, 8: ".lesson-row", 9: ".lesson-row",
 }  # fmt: skip
 # What a visitor sees without a choice.
@@ -56,7 +59,7 @@ FIRST_VIEWS = (
     View("Style", "style", COMPARED),
     View("Style depths", "style_depths", (".matrix",)),
     View("Style depths, rows", "style_depths?view=rows", (".matrix",)),
-    View("Style depths, together", "style_depths?view=together", (".js-plotly-plot",)),
+    View("Style depths, together", "style_depths?view=together", (".pairs",)),
     View("Gallery", "gallery", words="newest first"),
     View("Library", "library", words="Collections"),
 )  # fmt: skip
@@ -91,11 +94,15 @@ class Run:
         order: ``in order`` or ``random``.
         visitors: number of visitors.
         looks: what they saw.
+        seconds: how long it took.
+        processor: the seconds of the processor meanwhile, by part (``processor_time.read``).
     """
 
     order: str
     visitors: int
     looks: Sequence[Look]
+    seconds: float = 0.0
+    processor: Mapping[str, float] = field(default_factory=dict)
 
     def looks_at(self, view: str) -> list[Look]:
         """Return what the visitors saw of one view."""
@@ -214,6 +221,9 @@ def report(runs: Sequence[Run], views: Mapping[str, View], ready: Sequence[Line]
             waits = longest.waits if longest.whole is None or longest.still > 1 else ""
             table.add_row(name, *cells, f"{STILL:g}", waits)
         console.print(table)
+        if run.processor:
+            parts = ", ".join(f"{part} {spent:.1f} s" for part, spent in run.processor.items())
+            console.print(f"{run.seconds:.0f} s; of the processor: {parts}")
     if ready:
         table = Table("median, in seconds", "result", "goal")
         for line in ready:
@@ -249,12 +259,14 @@ def main(
         for order, count in plan:
             with tempfile.TemporaryDirectory() as folder, Server(Path(folder)) as server:
                 address = f"http://127.0.0.1:{server.port}"
-                looks = []
+                looks, began, before = [], time.monotonic(), processor_time.read(server)
                 opened = order_views(list(views.values()), order, seed, count)
                 for look in visit_together(browser, address, opened, patience):
                     looks.append(look)
                     CONSOLE.print(f"{order}, {look}", soft_wrap=True)
-                runs.append(Run(order, count, looks))
+                after, seconds = processor_time.read(server), time.monotonic() - began
+                spent = {it: after[it] - before[it] for it in after}
+                runs.append(Run(order, count, looks, seconds, spent))
                 if rounds and len(runs) == len(plan):
                     paths = [it.page for it in views.values()]
                     ready = measure_ready(browser, address, paths, rounds)

@@ -78,7 +78,7 @@ class Server:
 
     def workers(self) -> list[int]:
         """Return the process ids of the app's workers, which are its descendants."""
-        return [pid for pid in _descendants(self.process.pid) if _is_worker(pid)]
+        return [pid for pid in descendants(self.process.pid) if _is_worker(pid)]
 
     def __enter__(self) -> "Server":
         return self
@@ -89,7 +89,7 @@ class Server:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        left = _descendants(self.process.pid)
+        left = descendants(self.process.pid)
         self.kill()
         # What the app had started ends, too, before its data folder is removed.
         for pid in left:
@@ -152,7 +152,7 @@ def resident(pid: int) -> float:
     return 0.0
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     """Return the process ids of all descendants of a process."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
@@ -161,7 +161,7 @@ def _descendants(pid: int) -> list[int]:
         except OSError:
             continue
         for child in children:
-            found += [child, *_descendants(child)]
+            found += [child, *descendants(child)]
     return found
 
 

@@ -11,12 +11,11 @@ from pathlib import Path
 # The parts of Streamlit that every page uses.
 EVERYWHERE = ("Html", "BidiComponent")
 CHART = "PlotlyChart"
-# The pages that show a chart before any click, and what their queries have then, if not anything.
+# The pages that show a chart before any click, and what their queries have if they do not.
 CHARTS: Mapping[str, tuple[str, str] | None] = {
     "depths": None,
-    "lessons": ("lesson", "4"),
     "style": None,
-    "style_depths": None,
+    "style_depths": ("view", "together"),
 }
 FILE_NAME = re.compile(r"static/js/([\w.$-]+\.js)")
 IMPORTED = re.compile(r"""(?:from|import)\s*["'`]\./([\w.$-]+\.js)["'`]""")
@@ -50,9 +49,9 @@ class Preloading:
         page = path.strip("/").rpartition("/")[2]
         if page not in CHARTS:
             return self._everywhere
-        condition = CHARTS[page]
-        shown = condition is None or query.get(condition[0]) == condition[1]
-        return self._with_charts if shown else self._everywhere
+        without = CHARTS[page]
+        hidden = without is not None and query.get(without[0]) == without[1]
+        return self._everywhere if hidden else self._with_charts
 
     def _needed(self, parts: tuple[str, ...], known: list[str]) -> list[str]:
         """Return the files of parts and all files that these import, without the known ones."""

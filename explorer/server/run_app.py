@@ -1,8 +1,10 @@
 """Starting the app: Streamlit behind the guard, on one address, and what the terminal shows."""
 
 import contextlib
+import functools
 import os
 import signal
+import socket
 import sys
 import threading
 import webbrowser
@@ -16,6 +18,7 @@ import streamlit
 from starlette.middleware import Middleware
 from streamlit import config, runtime
 from streamlit.components.v2 import manifest_scanner
+from streamlit.web.server.starlette import starlette_server
 
 from explorer.paths import ROOT
 from explorer.server.access import LOOPBACK, Access, is_address
@@ -24,6 +27,10 @@ from explorer.server.preloading import Preloading
 from explorer.server.token_page import page_headers
 
 INDEX_PAGE = Path(streamlit.__file__).parent / "static" / "index.html"
+# A thread that has Python's lock gives it up after so long if another one waits. By default it is
+# 5 ms: while modules are imported or pages run, each of the steps in which a file or a message is
+# sent waits for as long.
+SWITCH_SECONDS = 0.001
 # Addresses that stand for all addresses of a machine.
 EVERY_ADDRESS = ("0.0.0.0", "::")
 
@@ -48,6 +55,8 @@ def run_app(access: Access, host: str, port: int | None, prepare: Callable[[], o
     # Streamlit reads its configuration from the current folder.
     os.chdir(ROOT)
     without_component_packages()
+    send_at_once()
+    sys.setswitchinterval(SWITCH_SECONDS)
     guard = Middleware(
         Guard,
         access=access,
@@ -80,6 +89,25 @@ def without_component_packages() -> None:
     installed package four times, a fifth of the server's start.
     """
     manifest_scanner.scan_component_manifests = lambda max_workers=None: []
+
+
+def send_at_once() -> None:
+    """Make Streamlit's server send each message as soon as it is written.
+
+    The system keeps a small packet back until the one before is acknowledged (Nagle's algorithm),
+    for 40 ms on Linux: for every file, and for most messages of a run. asyncio switches that off
+    only for sockets that name their protocol, which Streamlit's does not. Connections inherit the
+    option from the socket that listens.
+    """
+    bind = starlette_server._bind_socket
+
+    @functools.wraps(bind)
+    def bind_socket(*args: Any, **kwargs: Any) -> socket.socket:
+        bound = bind(*args, **kwargs)
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return bound
+
+    starlette_server._bind_socket = bind_socket
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

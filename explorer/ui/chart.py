@@ -10,42 +10,56 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 import streamlit as st
+
+from explorer.ui.components.pair_matrix import pair_matrix
 
 Value: TypeAlias = float | int | str | None
 # A table of numbers: for each row its name, and the row's values by the names of their columns.
 Numbers: TypeAlias = Mapping[str, Mapping[str, Value]]
 
 
-def show_chart(
-    figure: go.Figure, key: str, name: str, on_click: Callable[[], None] | None = None
-) -> None:
+def show_chart(figure: go.Figure, key: str, name: str) -> None:
     """Show a chart, with buttons that save the plotted numbers.
 
     Args:
         figure: the chart: bars, lines or a heat map.
         key: the widget's key.
         name: name of the saved files, without an ending.
-        on_click: called when a point was clicked; ``st.session_state[key]`` then has the point.
     """
-    st.plotly_chart(
-        figure,
-        key=key,
-        on_select=on_click or "ignore",
-        selection_mode="points",
-        config={"displayModeBar": False},
-    )
+    st.plotly_chart(figure, key=key, config={"displayModeBar": False})
     download_buttons(key, name, numbers_of(figure))
+
+
+def show_square(
+    cosines: npt.NDArray[np.float32],
+    names: Sequence[str],
+    key: str,
+    name: str,
+    label: str,
+    side: int,
+    marked: tuple[int, int] | None = None,
+    on_pick: Callable[[str], None] | None = None,
+) -> None:
+    """Show a matrix of cosine similarities, with buttons that save its numbers.
+
+    Args:
+        name: name of the saved files, without an ending.
+        cosines, names, key, label, side, marked, on_pick: as for ``pair_matrix``.
+    """
+    pair_matrix(cosines, names, key, label, side, marked, on_pick)
+    rows = ((it, dict(zip(names, map(_plain, row.round(3)), strict=True))) for it, row in
+            zip(names, cosines, strict=True))  # fmt: skip
+    download_buttons(key, name, dict(rows))
 
 
 def numbers_of(figure: go.Figure) -> Numbers:
     """Return the numbers of a chart: a row for each series, or for each row of a heat map."""
     found: dict[str, Mapping[str, Value]] = {}
     for at, trace in enumerate(figure.data):
-        if trace.type == "scatter" and trace.marker.opacity == 0:
-            # The points of this trace are invisible: they only react to clicks.
-            continue
         if trace.type == "heatmap":
             columns = _names(trace.x, figure.layout.xaxis.ticktext)
             lines = _names(trace.y, figure.layout.yaxis.ticktext)

@@ -289,7 +289,7 @@ def _show_choice(
             columns=len(among),
         )
         with st.container(horizontal=True, vertical_alignment="center"):
-            sent = picture_upload.upload_popover(name, label)
+            sent = picture_upload.upload_popover(name, label, films)
             if picked is not None and optional:
                 st.button(
                     "Use none",

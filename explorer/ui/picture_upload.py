@@ -20,12 +20,13 @@ KINDS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "mp4")
 DROPPED, ANYWHERE = "drop-", "anywhere"
 
 
-def upload_popover(name: str, label: str) -> list[UploadedFile]:
+def upload_popover(name: str, label: str, films: bool = False) -> list[UploadedFile]:
     """Show a button that opens an upload, and the camera.
 
     Args:
         name: name of the parameter in the URL's query that the pictures are for.
         label: what the picture is for, such as ``Content``.
+        films: whether films are taken as films, and not their first frames alone.
 
     Returns:
         The files that arrived just now.
@@ -34,6 +35,8 @@ def upload_popover(name: str, label: str) -> list[UploadedFile]:
     with st.popover("Your own picture", icon=":material/add_a_photo:", key=f"{name} own {number}"):
         sent = _field(f"{label}: files of at most {LARGEST_FILE} MB", f"{name} file {number}")
         st.caption("Or drop pictures anywhere on the page, or paste one (Ctrl+V).")
+        if films:
+            st.caption("A short film (MP4 or GIF) becomes a painted film.")
         if st.toggle("Use the camera", key=f"{name} camera {number}"):
             photo = st.camera_input(
                 "Camera", key=f"{name} photo {number}", label_visibility="collapsed"

@@ -2,6 +2,7 @@
 
 import io
 import re
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -49,6 +50,25 @@ def test_what_is_dropped_while_the_page_takes_another_is_not_lost(page: Page) ->
     tiles = page.get_by_label("Picture: samples")
     expect(tiles.locator('.open[aria-label="second"]')).to_be_visible(timeout=SHOWN)
     expect(tiles.locator('[aria-label="first"]')).to_be_visible()
+
+
+def test_a_chosen_picture_is_not_lost_if_its_popover_closes_before_it_is_sent(page: Page) -> None:
+    held: list[Any] = []
+    page.route("**/upload_file/**", lambda route: held.append(route))
+    page.goto("/dream?size=64&steps=1&picture=coffee")
+    page.get_by_role("button", name="Your own picture").first.click(timeout=SHOWN)
+    popover = page.locator('[data-testid="stPopoverBody"]')
+    popover.locator('input[type="file"]').first.set_input_files(
+        {"name": "brick.png", "mimeType": "image/png", "buffer": png("brown")}
+    )
+    page.keyboard.press("Escape")
+    expect(popover).to_have_count(0)
+    while not held:
+        page.wait_for_timeout(50)
+    held[0].continue_()
+    shown = page.locator(".compare .after")
+    expect(shown).to_have_attribute("alt", "Brick, dreamt by relu3a", timeout=SHOWN)
+    expect(page).to_have_url(re.compile(f"picture={OWN}"))
 
 
 def test_a_painting_is_dropped_on_the_half_for_styles(page: Page) -> None:

@@ -41,7 +41,7 @@ def test_a_click_in_the_square_shows_two_neurons(page: Page) -> None:
     page.goto("/style_depths?view=together&picture=coffee&style=dots&layer=relu1b")
     pair = page.locator(".st-key-pair")
     expect(pair.locator(".tile img")).to_have_count(6, timeout=PAINTED)
-    square = page.locator(".js-plotly-plot .nsewdrag").first
+    square = page.locator(".pairs").first
     box = square.bounding_box()
     assert box is not None
     square.click(position={"x": box["width"] * 0.31, "y": box["height"] * 0.82})
@@ -54,6 +54,22 @@ def test_a_click_in_the_square_shows_two_neurons(page: Page) -> None:
         "button"
     ).first.click()
     expect(page).not_to_have_url(re.compile(f"pair={one}(,|%2C){other}(&|$)"), timeout=PAINTED)
+
+
+def test_a_pair_is_chosen_in_the_square_with_the_keyboard(page: Page) -> None:
+    page.goto("/style_depths?view=together&picture=coffee&style=dots&layer=relu1b")
+    square = page.get_by_role("application", name=re.compile("fire together")).last
+    expect(square).to_be_visible(timeout=PAINTED)
+    told = page.locator(".words[aria-live]").last
+    expect(told).not_to_be_empty(timeout=PAINTED)
+    square.focus()
+    # From the cell of the pair, or from the first one, to one that is not on the diagonal.
+    square.press("ArrowDown")
+    square.press("ArrowDown")
+    expect(told).to_contain_text(" and ")
+    names = re.findall(r"\d+(?= \(|:| and)", told.inner_text())
+    square.press("Enter")
+    expect(page).to_have_url(re.compile(f"pair={names[0]}(,|%2C){names[1]}"), timeout=PAINTED)
 
 
 def test_a_bad_link_gets_one_sentence(page: Page) -> None:

@@ -51,8 +51,12 @@ def matrices(app: AppTest) -> list[dict[str, Any]]:
 
 def grids(app: AppTest) -> dict[str, list[dict[str, Any]]]:
     """Return the data of the page's grids of tiles, by their labels."""
-    found = [json.loads(it.proto.json) for it in app.get("bidi_component")]
-    return {it["label"]: it["tiles"] for it in found if "tiles" in it}
+    return {it["label"]: it["tiles"] for it in data_of(app) if "tiles" in it}
+
+
+def data_of(app: AppTest) -> list[dict[str, Any]]:
+    """Return the data of all components of a page."""
+    return [json.loads(it.proto.json) for it in app.get("bidi_component")]
 
 
 def test_the_matrix_is_there_before_the_first_click_with_what_was_measured(
@@ -227,14 +231,6 @@ def test_pairs_that_differ_most_are_listed(stand_in: StandIn) -> None:
     assert float(more[listed[2][0]]) == pytest.approx(float(worst))
 
 
-def test_a_click_in_a_square_is_a_pair_of_neurons(stand_in: StandIn) -> None:
-    found = measured(stand_in, "3")
-    points = {"selection": {"points": [{"x": 2, "y": 0}]}}
-    assert gram_view.picked_pair(found, points) == (found.order[0], found.order[2])
-    assert gram_view.picked_pair(found, {"selection": {"points": [{"x": 1, "y": 1}]}}) is None
-    assert gram_view.picked_pair(found, {}) is None
-
-
 def test_a_pair_is_shown_with_both_neurons_and_where_they_fire(stand_in: StandIn) -> None:
     app = visit("style_depths", view="together", layer="3", pair="4,1")
     found = [it for label, it in grids(app).items() if label.startswith("Neuron ")]
@@ -246,7 +242,13 @@ def test_a_pair_is_shown_with_both_neurons_and_where_they_fire(stand_in: StandIn
     assert "Neurons 4 and 1" in html(app)
     drawn = [it for it in stand_in.rendered if isinstance(it, NeuronRecipe)]
     assert {4, 1} <= {unit for it in drawn for unit in it.units}
-    assert len(app.get("plotly_chart")) == 2
+    squares = [it for it in data_of(app) if "together" in it]
+    assert [it["label"].partition(" in ")[0] for it in squares] == 2 * [
+        "Which neurons of 3 fire together"
+    ]
+    for it in squares:
+        row, col = it["marked"]
+        assert [it["names"][row], it["names"][col]] == ["4", "1"]
 
 
 def test_where_a_neuron_fires_is_where_its_map_is_bright(stand_in: StandIn) -> None:

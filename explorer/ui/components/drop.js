@@ -1,5 +1,6 @@
-// Accepts pictures that are dropped or pasted anywhere on the page. Of a PNG that was made here, its
-// text chunks with the recipe are sent. Other pictures are put into an upload field of the page.
+// Accepts pictures that are dropped or pasted anywhere on the page, or chosen in a popover. Of a
+// dropped PNG that was made here, its text chunks with the recipe are sent. Other pictures are put
+// into an upload field of the page.
 
 const LARGEST = 64 * 2 ** 20;
 const LONGEST = 200_000;
@@ -129,11 +130,11 @@ function hand(field, files) {
   field.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
-// Takes what was dropped or pasted. Returns what to send; null if the pictures are uploaded.
-async function take(files, place, data, overlay) {
+// Takes what was dropped, pasted or chosen. Returns what to send; null if the pictures are uploaded.
+async function take(files, place, data, overlay, opens) {
   let file = files[0];
   try {
-    if (files.length === 1) {
+    if (opens && files.length === 1) {
       const recipe = await read(file);
       if (recipe) return { name: file.name, ...recipe };
     }
@@ -199,6 +200,11 @@ const elsewhere = (event) =>
 const writing = (element) =>
   element?.matches?.('input:not([type="range"]), textarea, [contenteditable="true"]');
 
+// The upload field outside of the popover for what is chosen in a field of a popover: when the
+// popover closes, the fields in it are removed, and with them what they have not sent yet.
+const standIn = (field, data) =>
+  fields(data).find((it) => field.closest(`[class*="st-key-${choiceOf(it, data)}-file-"]`));
+
 function listen(overlay, signal, data, drop) {
   // Zones share the width of the window.
   const zoneAt = (event, zones) =>
@@ -240,6 +246,20 @@ function listen(overlay, signal, data, drop) {
     },
     options,
   );
+  document.addEventListener(
+    "change",
+    (event) => {
+      const field = event.target;
+      const popover = field.type === "file" && field.closest('[data-testid="stPopoverBody"]');
+      const outside = popover && standIn(field, data);
+      if (!outside) return;
+      event.stopImmediatePropagation();
+      const choice = choiceOf(outside, data);
+      drop([...field.files], (found) => found.find((it) => choiceOf(it, data) === choice), false);
+      field.value = "";
+    },
+    options,
+  );
 }
 
 // What was dropped before has to be taken first: the field that it is in takes nothing else.
@@ -250,10 +270,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const listening = new AbortController();
   mounted.set(parentElement, listening);
   const overlay = layer(parentElement.querySelector(".drop"));
-  listen(overlay, listening.signal, data, (files, place) => {
+  listen(overlay, listening.signal, data, (files, place, opens = true) => {
     if (!files.length) return;
     taken = taken.then(async () => {
-      const sent = await take(files, place, data, overlay);
+      const sent = await take(files, place, data, overlay, opens);
       if (sent) setTriggerValue("drop", JSON.stringify(sent));
     });
   });

@@ -15,7 +15,6 @@ from core.networks import Layer, Network
 from core.paintings import PAINTINGS
 from core.style.gram_matrix import ChannelCorrelations, channel_correlations
 from explorer import thumbnails
-from explorer.charts.cosine_matrix import cosine_matrix
 from explorer.text.formatting import percent
 from explorer.ui import chart, job_status, server_state, url_controls, urls
 from explorer.ui.components.figure_row import CaptionedImage, figure_row
@@ -58,9 +57,14 @@ def stage(context: LessonContext) -> None:
     for column, name, it in zip(columns, paintings_picked, found, strict=True):
         with column:
             figure_row([CaptionedImage(title_of(name), painting_url(name))])
-            square = cosine_matrix(it.cosines, order, names, SQUARE_PIXELS, bare=True)
-            key = f"square {context.key} {column is columns[0]}"
-            chart.show_chart(square, key, f"together-{layer.name}-{name}".replace(" ", "-"))
+            chart.show_square(
+                it.cosines[order][:, order].numpy(),
+                [names[unit] for unit in order],
+                f"square {context.key} {column is columns[0]}",
+                f"together-{layer.name}-{name}".replace(" ", "-"),
+                f"Which neurons of {layer.name} fire together in {title_of(name)}",
+                SQUARE_PIXELS,
+            )
     _show_pair(context, layer, found, paintings_picked)
 
 

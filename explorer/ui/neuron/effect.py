@@ -19,6 +19,7 @@ from explorer.reports import effect_report
 from explorer.text import formatting
 from explorer.ui import page_list, server_state, task_status, urls
 from explorer.ui.components import html_snippets
+from explorer.ui.components.term_marks import mark_terms
 from explorer.ui.neuron.pictures import NeuronView
 
 # Number of layers whose pictures stay in memory as activations, and of effects and pictures.
@@ -41,7 +42,8 @@ def show_effect(neuron: NeuronView, index: Index | None, waits: bool) -> None:
     html_snippets.section(
         "What it does",
         "The network answers for many pictures, once with this neuron and once with it turned "
-        "off. A class that falls needs the neuron; one that rises was held back by it.",
+        "off: its activation is 0 everywhere. A class that falls needs the neuron; one that rises "
+        "was held back by it.",
     )
     if words := unit_effects.no_answers(network):
         st.caption(formatting.escape_markdown(words))
@@ -113,13 +115,21 @@ def _show_changes(network: Network, place: EffectPlace, effect: KeptEffect) -> N
                 st.caption("no class")
     pictures = f"{effect.pictures:,} {place.noun}"
     others = effect.other_answers
-    answers = f"{others} of them get another answer" if others else "none gets another answer"
-    st.caption(
-        formatting.escape_markdown(
-            f"Mean change of the logit over {pictures}; \N{PLUS-MINUS SIGN} is the 95% interval. "
-            f"Without the neuron, {answers}."
-        )
+    answers = f"{others} of them get another answer"
+    if not others:
+        answers = "none gets another answer: one neuron seldom decides alone"
+    pale = ""
+    if not all(it.sure for it in (*effect.falling, *effect.rising)):
+        pale = " Pale bars may be chance."
+    _show_note(
+        f"Mean change of the logit over {pictures}; \N{PLUS-MINUS SIGN} is the 95% interval."
+        f"{pale} Without the neuron, {answers}."
     )
+
+
+def _show_note(words: str) -> None:
+    """Show a sentence beneath a chart or pictures, in which terms of the glossary are marked."""
+    st.html(f'<p class="note">{mark_terms(words)}</p>')
 
 
 def bars_html(changes: tuple[ClassChange, ...], most: float) -> str:
@@ -150,8 +160,6 @@ def _show_pictures(place: EffectPlace, effect: KeptEffect) -> None:
     if not effect.changed:
         return
     html_snippets.side_heading("The answers that change most")
-    if any(effect_report.answer_texts(it)[1].endswith(" ahead") for it in effect.changed):
-        st.caption(effect_report.AHEAD)
     cells = []
     for it in effect.changed:
         try:
@@ -164,6 +172,8 @@ def _show_pictures(place: EffectPlace, effect: KeptEffect) -> None:
             f"<figcaption>{answer_html(it)}</figcaption></figure>"
         )
     st.html(f'<div class="effect-pictures">{"".join(cells)}</div>')
+    if any(it.before == it.after for it in effect.changed):
+        _show_note(effect_report.AHEAD)
 
 
 def answer_html(change: AnswerChange) -> str:

@@ -6,8 +6,8 @@ from html import escape
 from core.analysis.probe import CLASSES, ProbeResult, class_logits, top_classes
 from explorer.text import formatting
 
-# Length in percent of the bar of a probability of 1; the rest is for its number.
-LONGEST_BAR = 70
+# The space beside the bar of a probability of 1, which its number needs on every screen.
+NUMBER_WIDTH = "5rem"
 # The share of an activation that a change must have to be shown.
 LEAST_CHANGE = 0.01
 
@@ -58,8 +58,8 @@ def _list(bars: Iterable[str]) -> str:
 def _bar(name: str, share: float) -> str:
     """Return a class with the bar of its probability."""
     return (
-        f'<dt>{escape(name)}</dt><dd><i style="width:{LONGEST_BAR * share:.1f}%"></i>'
-        f"{formatting.probability(share)}</dd>"
+        f'<dt>{escape(name)}</dt><dd><i style="width:calc({share:.3f} * '
+        f'(100% - {NUMBER_WIDTH}))"></i>{formatting.probability(share)}</dd>'
     )
 
 
@@ -68,8 +68,8 @@ def _changed_bar(name: str, shares: tuple[float, float], words: str) -> str:
     before, after = shares
     return (
         f'<dt>{escape(name)}</dt><dd class="changed">'
-        f'<i class="before" style="width:{LONGEST_BAR * before:.1f}%"></i>'
-        f'<i style="width:{LONGEST_BAR * after:.1f}%"></i>'
+        f'<i class="before" style="width:{100 * before:.1f}%"></i>'
+        f'<i style="width:{100 * after:.1f}%"></i>'
         f"<span>{escape(words)}</span></dd>"
     )
 

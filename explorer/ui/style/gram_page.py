@@ -15,7 +15,6 @@ from core.images import image_io
 from core.networks import Layer, Network
 from core.networks.known_networks import title_of
 from core.style.gram_matrix import ChannelCorrelations
-from explorer.charts.cosine_matrix import cosine_matrix, make_clickable
 from explorer.text.formatting import percent
 from explorer.ui import chart, job_requests, job_status, link_problems, urls
 from explorer.ui.components import html_snippets
@@ -85,7 +84,7 @@ def show_pairs(network: Network, view: GramView, pair: Pair) -> None:
     for column, (part, picked, found) in zip(st.columns(2), sides, strict=True):
         with column:
             html_snippets.side_heading(f"{part}: {picked.title}")
-            _show_matrix(view, found, names, pair, f"{part.lower()} square")
+            _show_matrix(view, found, names, pair, f"{part.lower()} square", picked.title)
 
     def show(previews: job_status.Previews) -> None:
         tile_of = partial(_tile, pictures, previews)
@@ -113,19 +112,30 @@ def choose_pair(pair: str) -> None:
 
 
 def _show_matrix(
-    view: GramView, found: ChannelCorrelations, names: Sequence[str], pair: Pair, key: str
+    view: GramView,
+    found: ChannelCorrelations,
+    names: Sequence[str],
+    pair: Pair,
+    key: str,
+    title: str,
 ) -> None:
-    figure = cosine_matrix(found.cosines, view.order, names, SIDE)
-    make_clickable(figure, view.order, pair, SIDE)
-    widget = f"{key} {view.layer.name} {view.style.name} {view.content.name}"
+    """Show the correlations in one image; a click in a cell chooses its pair."""
+    order = list(view.order)
 
-    def clicked() -> None:
-        picked = gram_view.picked_pair(view, st.session_state[widget])
-        if picked is not None:
-            choose_pair(f"{picked[0]},{picked[1]}")
+    def pick(cell: str) -> None:
+        one, other = (order[int(at)] for at in cell.split())
+        choose_pair(f"{one},{other}")
 
-    name = f"{view.layer.name}-{key}-together".replace(" ", "-")
-    chart.show_chart(figure, widget, name, clicked)
+    chart.show_square(
+        found.cosines[order][:, order].numpy(),
+        [names[unit] for unit in order],
+        f"{key} {view.layer.name} {view.style.name} {view.content.name}",
+        f"{view.layer.name}-{key}-together".replace(" ", "-"),
+        f"Which neurons of {view.layer.name} fire together in {title}",
+        SIDE,
+        (order.index(pair[0]), order.index(pair[1])) if set(pair) <= set(order) else None,
+        pick,
+    )
 
 
 def _show_pair(

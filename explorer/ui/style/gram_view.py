@@ -3,9 +3,8 @@
 The correlation of two units is the cosine of their activations, taken over all positions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 import torch
@@ -126,20 +125,3 @@ def notable_pairs(view: GramView) -> dict[str, list[Pair]]:
         "More together in the picture than in the painting": choose(differing, -1),
     }
     return {title: some for title, some in found.items() if some}
-
-
-def picked_pair(view: GramView, state: Mapping[str, Any]) -> Pair | None:
-    """Return the pair of units whose cell of a matrix was clicked.
-
-    Args:
-        view: the view with the order of the units in the matrix.
-        state: state of the chart's widget.
-
-    Returns:
-        Both units; None without a click, or for a cell of the diagonal.
-    """
-    points = state.get("selection", {}).get("points", [])
-    if not points:
-        return None
-    row, col = (view.order[round(points[0][axis])] for axis in ("y", "x"))
-    return None if row == col else (row, col)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from explorer.charts import figures
-from explorer.charts.cosine_matrix import cosine_matrix, make_clickable
+from explorer.charts.cosine_matrix import cosine_matrix
 from explorer.ui import chart
 
 
@@ -48,9 +48,6 @@ def test_squares_and_histograms_give_theirs() -> None:
     cosines = torch.tensor([[1.0, 0.25], [0.25, 1.0]])
     square = chart.numbers_of(cosine_matrix(cosines, [1, 0], ["one", "two"]))
     assert square == {"two": {"two": 1.0, "one": 0.25}, "one": {"two": 0.25, "one": 1.0}}
-    clickable = cosine_matrix(cosines, [1, 0], ["one", "two"])
-    make_clickable(clickable, [1, 0], (0, 1), 100)
-    assert chart.numbers_of(clickable) == square
     values = np.array([0.0, 0.0, 1.0, 2.0], np.float32)
     (row,) = chart.numbers_of(figures.histogram(values, {}, "#123456", "drawings")).values()
     assert len(row) == figures.BINS
