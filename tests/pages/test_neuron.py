@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from explorer.jobs.queue_order import UNASKED
 from explorer.library import background_task, effects
 from explorer.library.effects import EffectPlace
 from explorer.rendering import render_recipe
+from explorer.reports.effect_report import answer_texts
 from explorer.store.results import Store, StoredPicture
 from explorer.ui import image_picker, server_state, urls
 from explorer.ui.neuron import questions
@@ -517,10 +519,11 @@ def test_what_it_does_are_the_answers_that_change_without_it(stand_in: StandIn) 
     page = html(app)
     assert "What it does" in page and page.count("<figcaption>") == len(found.most_changed(6))
     assert f"{EFFECT_DRAWINGS} drawings of SketchWorld" in page
-    # Where the answer stays, its lead is told instead of two equal answers.
+    # Where two answers would read the same, the lead is told instead.
     for it in found.most_changed(6):
-        told = f"{it.lead_after:.3g} ahead" if it.before == it.after else it.after
-        assert f"\N{RIGHTWARDS ARROW} {told}" in page
+        first, second = answer_texts(it)
+        assert first != second
+        assert escape(first) in page and f"\N{RIGHTWARDS ARROW} {escape(second)}" in page
     kept = EffectPlace(network.name, network.fingerprint, layer.name, 2).read()
     assert kept is not None and kept.other_answers == found.other_answers
     assert kept.falling == found.falling(5) and kept.changed == found.most_changed(6)

@@ -172,7 +172,7 @@ def _show_pictures(place: EffectPlace, effect: KeptEffect) -> None:
             f"<figcaption>{answer_html(it)}</figcaption></figure>"
         )
     st.html(f'<div class="effect-pictures">{"".join(cells)}</div>')
-    if any(it.before == it.after for it in effect.changed):
+    if any(effect_report.answer_texts(it)[1].endswith(" ahead") for it in effect.changed):
         _show_note(effect_report.AHEAD)
 
 
