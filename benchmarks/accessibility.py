@@ -34,6 +34,8 @@ PLACES = (
     "layers",
     "neuron?layer=relu4b&unit=56",
     "probe",
+    "circuits",
+    "circuits?layer=relu4b&unit=34",
     "dream",
     "depths",
     "style",

@@ -23,6 +23,7 @@ PARAMETERS = {
     "neuron": (NETWORK, "layer", "unit", "view", "canvas", "index", "pictures", "evidence", "seed",
                "size", "steps"),
     "probe": (NETWORK, "layer", "picture", "row", "col", "unit", "index"),
+    "circuits": (NETWORK, "layer", "unit", "edge", "index"),
     "dream": (NETWORK, "layer", "unit", *PICTURES, *HOW),
     "depths": (NETWORK, "picture", "depths", "strength", "seed"),
     "style": (NETWORK, *PICTURES, *HOW, "content_layers", "style_layers", "style_scale"),

@@ -93,19 +93,16 @@ def describe_edge(network: Network, edge: CircuitEdge) -> str:
     """Return in sentences what a connection does, measured and predicted."""
     source, target = unit_words(network, edge.source), unit_words(network, edge.target)
     rows, columns = len(edge.kernel), len(edge.kernel[0])
+    weights = "one weight" if rows * columns == 1 else f"{rows} x {columns} weights"
     verb = "excites" if edge.predicted > 0 else "inhibits"
-    kernel = f"{source} {verb} {target} through {rows} x {columns} weights."
-    if rows * columns == 1:
-        kernel = f"{source} {verb} {target} through one weight."
-    predicted = f"weight times typical activation predicts {_change(edge.predicted)}"
-    if edge.measured is None:
-        return f"{kernel} {predicted[:1].upper()}{predicted[1:]} without it."
-    return f"{kernel} Cut, {target} responds {_change(edge.measured)}; {predicted}."
-
-
-def _change(share: float) -> str:
-    """Return what the loss of a share means: ``32% less`` for 0.32."""
-    return f"{percent(abs(share))} {'less' if share >= 0 else 'more'}"
+    words = f"{source} {verb} {target} through {weights}."
+    if edge.measured is not None:
+        change = "less" if edge.measured >= 0 else "more"
+        words += (
+            f" With this connection cut, {short_words(network, edge.target)} responds "
+            f"{percent(abs(edge.measured))} {change}."
+        )
+    return words
 
 
 def circuit_report(
