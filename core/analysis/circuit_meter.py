@@ -151,7 +151,7 @@ class CircuitMeter:
         for it in self.graph.readers(layer, unit.unit):
             self._run([layer, it.target])
             kernels = it.kernel.weights[:, 0]
-            scales = self._scales(it.target.name)[it.first : it.first + len(kernels)]
+            scales = self.scales(it.target)[it.first : it.first + len(kernels)]
             shares = kernels.sum((1, 2)) * self._typical[unit.layer][unit.unit] / scales
             found += [
                 _Candidate(share, unit, UnitRef(it.target.name, it.first + at), kernels[at])
@@ -191,6 +191,12 @@ class CircuitMeter:
                 change = float(totals[0] - totals[at]) / count
                 measured[source, target] = change / self._scale(target)
         return [replace(it, measured=measured.get((it.source, it.target))) for it in edges]
+
+    def scales(self, layer: Layer) -> Tensor:
+        """Return what counts as a typical activation of each unit of a layer, ``[C]``; above 0."""
+        self._run([layer])
+        sizes = self._sizes[layer.name]
+        return sizes.clamp_min(LEAST_SCALE * float(sizes.mean()) or 1.0)
 
     def _grow(
         self,
@@ -243,12 +249,7 @@ class CircuitMeter:
         return found
 
     def _scale(self, unit: UnitRef) -> float:
-        return float(self._scales(unit.layer)[unit.unit])
-
-    def _scales(self, layer: str) -> Tensor:
-        """Return what counts as a typical activation of each unit of a layer, ``[C]``; above 0."""
-        sizes = self._sizes[layer]
-        return sizes.clamp_min(LEAST_SCALE * float(sizes.mean()) or 1.0)
+        return float(self.scales(self.network.layer(unit.layer))[unit.unit])
 
     def _run(self, layers: Iterable[Layer]) -> None:
         """Measure typical activations of layers whose are not known, and keep the activations."""

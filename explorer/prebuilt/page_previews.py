@@ -21,7 +21,6 @@ from core.analysis.circuit_meter import CircuitMeter, pictures_for
 from core.analysis.crops import heat_brightness, network_input
 from core.analysis.picture_sample import sample_pictures
 from core.datasets import samples
-from core.datasets.sources import SketchWorldSource
 from core.dreams import render_dreams
 from core.files import write_file
 from core.images import image_io
@@ -34,6 +33,7 @@ from core.sketchworld.seeds import MEASURING_SEED
 from core.sketchworld.world import CLASSES, draw
 from core.style import transfer
 from explorer.charts import graph_layout, kernel_pictures
+from explorer.library import effects
 from explorer.prebuilt.pictures import known_words
 from explorer.rendering import render_recipe
 from explorer.store.results import Store
@@ -141,7 +141,7 @@ def circuits(network: Network) -> Image.Image:
     """Draw a class with the units that it listens to, and those that these listen to."""
     layer = network.shown[-1]
     unit = network.labels.index("wheel")
-    sample = sample_pictures(network, SketchWorldSource(pictures_for(network)))
+    sample = sample_pictures(network, effects.drawings(), pictures_for(network))
     circuit = CircuitMeter(network, sample).circuit(layer, unit, measured=False)
     names = {it.ref: f"{it.layer} {it.unit}" for it in circuit.nodes}
     ends = [(names[it.source], names[it.target]) for it in circuit.edges]
