@@ -157,11 +157,11 @@ def circuits(network: Network) -> Image.Image:
 
     paper = Image.new("RGBA", (LARGER * WIDTH, LARGER * HEIGHT), (0, 0, 0, 0))
     drawn = ImageDraw.Draw(paper)
-    most = max(abs(it.predicted) for it in circuit.edges)
+    most = max(abs(it.share) for it in circuit.edges)
     for edge, (source, target) in zip(circuit.edges, ends, strict=True):
         points = [tuple(LARGER * it for it in middle(name)) for name in (source, target)]
-        colour = kernel_pictures.EXCITES if edge.predicted > 0 else kernel_pictures.INHIBITS
-        drawn.line(points, colour, round(LARGER * max(1.0, 6 * abs(edge.predicted) / most)))
+        colour = kernel_pictures.EXCITES if edge.share > 0 else kernel_pictures.INHIBITS
+        drawn.line(points, colour, round(LARGER * max(1.0, 6 * abs(edge.share) / most)))
     paper = paper.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
     store = Store()
     for ref, name in names.items():

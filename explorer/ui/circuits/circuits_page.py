@@ -211,7 +211,7 @@ def _show_graph(
         words = circuit_report.unit_words(network, unit)
         note = node.layer
         if unit in near:
-            share = circuit_report.strength(near[unit].predicted)
+            share = circuit_report.strength(near[unit].share)
             note = f"{node.layer} {share}"
             words = f"{words}, {share}"
         tile = pictures[node.layer].tile(node.unit, "", previews, PIXELS)
@@ -231,7 +231,7 @@ def _show_graph(
         GraphEdge(
             unit_id(it.source),
             unit_id(it.target),
-            it.predicted,
+            it.share,
             id=connections.edge_text(it),
             label=circuit_report.describe_edge(network, it),
             chosen=it == chosen,
@@ -259,9 +259,9 @@ def _show_source(network: Network, circuit: Circuit, place: CircuitPlace) -> Non
     """Show on what it was measured, and links to other pages of the unit."""
     st.caption(
         formatting.escape_markdown(
-            f"Measured on {circuit.pictures} {place.unit.noun}. The percentages are predictions: "
-            "weight times mean activation of the neuron that speaks, as a share of the mean "
-            f"activation of the one that listens. {circuit_report.POOLING}"
+            f"Measured on {circuit.pictures} {place.unit.noun}. A percentage in the graph is the "
+            "share of one connection in all that a neuron receives: its weight times the mean "
+            f"activation of the neuron that speaks. {circuit_report.POOLING}"
         )
     )
     page_list.page_link(

@@ -57,7 +57,7 @@ def show_edge(
 
     kernel = kernel_pictures.kernel_picture(edge.kernel)
     size = layer_summary.times((len(edge.kernel), len(edge.kernel[0])))
-    rows = {"Predicted share": f"{circuit_report.strength(edge.predicted)}, as in the graph"}
+    rows = {"Share of what it receives": circuit_report.strength(edge.share)}
     if edge.measured is not None:
         rows["Measured by cutting"] = circuit_report.strength(edge.measured)
     rows["Sum of the weights"] = f"{edge.weight:.3g}".replace("-", circuit_report.MINUS)
@@ -126,7 +126,7 @@ def _show_side(
     html_snippets.section(title, line)
     tiles = []
     for edge, other in zip(edges, others, strict=True):
-        share = circuit_report.strength(edge.predicted)
+        share = circuit_report.strength(edge.share)
         measured = "" if edge.measured is None else circuit_report.strength(edge.measured)
         words = circuit_report.unit_words(network, other)
         picture = kernel_pictures.kernel_picture(edge.kernel, most)
