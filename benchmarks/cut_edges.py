@@ -29,7 +29,8 @@ from scipy import stats
 from benchmarks import machine
 from core.analysis.circuit_meter import CircuitMeter, pictures_for
 from core.analysis.circuits import CircuitEdge
-from core.analysis.picture_sample import sample_pictures
+from core.analysis.kept_activations import PIXELS_AT_A_TIME
+from core.analysis.picture_sample import PictureSample, sample_pictures
 from core.datasets.sources import SketchWorldSource
 from core.networks import registry
 from core.networks.linear_steps import signed_norms
@@ -151,11 +152,19 @@ def show(rows: Sequence[Row]) -> None:
     Console().print(table)
 
 
+def meter_parts(network: Network, sample: PictureSample) -> list[torch.Tensor]:
+    """Return the pictures as batches of the size that circuits use."""
+    height, width = network.input_size
+    size = max(1, PIXELS_AT_A_TIME // (height * width))
+    return [sample.images(slice(at, at + size)) for at in range(0, len(sample), size)]
+
+
 def seconds(weights: Path | None) -> dict[str, dict[str, float]]:
     """Measure how long a circuit takes by the clock; the median of some rounds, by network.
 
     ``first`` is the first circuit of a network, ``CPU`` the time that its threads worked for it,
-    and ``next`` the circuit of a neighbour.
+    ``next`` the circuit of a neighbour, and ``whole`` a run of the same pictures through the whole
+    network, for comparison. The sides alternate.
     """
     found = {}
     for name, (layer, unit) in TIMED.items():
@@ -163,11 +172,13 @@ def seconds(weights: Path | None) -> dict[str, dict[str, float]]:
         if network is None:
             continue
         count = pictures_for(network)
-        times: dict[str, list[float]] = {it: [] for it in ("drawing", "first", "CPU", "next")}
+        sample = sample_pictures(network, SketchWorldSource(count, SEED), count)
+        times: dict[str, list[float]] = {it: [] for it in ("whole", "first", "CPU", "next")}
         for _ in range(ROUNDS):
             began = time.perf_counter()
-            sample = sample_pictures(network, SketchWorldSource(count, SEED), count)
-            times["drawing"].append(time.perf_counter() - began)
+            for part in meter_parts(network, sample):
+                network.activations(part, [network.layers[-1].name])
+            times["whole"].append(time.perf_counter() - began)
             meter = CircuitMeter(network, sample)
             began, worked = time.perf_counter(), time.process_time()
             circuit = meter.circuit(network.layer(layer), unit)
