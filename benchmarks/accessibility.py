@@ -35,6 +35,8 @@ PLACES = (
     "layers",
     "neuron?layer=relu4b&unit=56",
     "probe",
+    "circuits",
+    "circuits?layer=relu4b&unit=34",
     "dream",
     "depths",
     "style",

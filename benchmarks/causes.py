@@ -11,7 +11,8 @@ class's drawings that show the label's concept is compared with the share in dra
     python -m benchmarks.causes speed
 
 ``contributions`` measures whether contributions predict effects (``benchmarks.contributions``), and
-``speed`` how long it takes.
+``speed`` how long it takes. What single connections do is measured by
+``python -m benchmarks.cut_edges``.
 
 All drawings are from worlds that training never used, and the labels were measured on others. The
 interval is that of a bootstrap over neurons, over all seeds together.

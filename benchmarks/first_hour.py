@@ -54,6 +54,7 @@ FIRST_VIEWS = (
     View("Layers, the network", "layers?diagram=open", (".node",)),
     View("Neuron", "neuron", (".large-picture",)),
     View("Probe", "probe", (".pick",)),
+    View("Circuits", "circuits", (".node",)),
     View("Dream", "dream", COMPARED),
     View("Depths", "depths", (".depths",)),
     View("Style", "style", COMPARED),

@@ -31,6 +31,7 @@ PLACES = (
     "layers",
     "neuron",
     "probe",
+    "circuits",
     "dream",
     "depths",
     "style",

@@ -139,6 +139,8 @@ CHECKS = (
     PageCheck("neuron", "Neuron", "layer=relu4b&unit=56",
               (".st-key-next button", ".st-key-previous button")),
     PageCheck("probe", "Probe", "picture=village", PICTURES),
+    PageCheck("circuits", "Circuits", "",
+              (".st-key-example-eye button", ".st-key-example-wheel button")),
     PageCheck("dream", "Dream", "picture=cat&size=256&layer=relu3a",
               (_layer("relu2b"), _layer("relu3a"))),
     PageCheck("depths", "Dreams by layer", "picture=cat", (_tile("coffee"), _tile("cat"))),

@@ -25,6 +25,7 @@ PARAMETERS = {
                "size", "steps"),
     "probe": (NETWORK, "layer", "picture", "row", "col", "unit", "index", "off",
               "ask", "class", "against"),
+    "circuits": (NETWORK, "layer", "unit", "edge", "index"),
     "dream": (NETWORK, "layer", "unit", *PICTURES, *HOW),
     "depths": (NETWORK, "picture", "depths", "strength", "seed"),
     "style": (NETWORK, *PICTURES, *HOW, "content_layers", "style_layers", "style_scale"),

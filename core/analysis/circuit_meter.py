@@ -1,12 +1,13 @@
 """Finds circuits in a network, and measures the strength of their edges by cutting them."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from core.analysis.circuits import Circuit, CircuitEdge, CircuitNode, kernel_rows, strongest
+from core.analysis.kept_activations import KeptActivations
 from core.analysis.picture_sample import PictureSample
 from core.errors import ExplorerError
 from core.networks.known_networks import title_of
@@ -25,11 +26,8 @@ CANDIDATES = 12
 # Of a layer's mean activation, the least that counts as typical for one of its units. Shares of
 # units that hardly ever respond would be huge.
 LEAST_SCALE = 0.05
-# Pixels of the images that run at a time, and of all pictures that are used without a wish.
-PIXELS_AT_A_TIME, PIXELS = 32 * 64 * 64, 144 * 64 * 64
-FEWEST, MOST = 12, 144
-# Bytes of activations that are kept for the next circuit.
-KEPT_BYTES = 2**29
+# Pixels of all pictures that are used without a wish, and bounds of their number.
+PIXELS, FEWEST, MOST = 144 * 64 * 64, 12, 144
 
 
 def pictures_for(network: Network) -> int:
@@ -78,10 +76,8 @@ class CircuitMeter:
             raise ExplorerError("there is no picture to measure a circuit on")
         self.network, self.pictures = network, pictures
         self.graph = UnitGraph(network.layers, network.trace)
-        # By layer, the mean of each unit's activation, and of its size, [C].
-        self._typical: dict[str, Tensor] = {}
-        self._sizes: dict[str, Tensor] = {}
-        self._kept: dict[str, list[Tensor]] = {}
+        self._seen = KeptActivations(network, pictures)
+        self._sums: dict[UnitRef, float] = {}
 
     def circuit(
         self, layer: Layer, unit: int, depth: int = DEPTH, measured: bool = True
@@ -103,7 +99,7 @@ class CircuitMeter:
         if problem := no_circuit(self.network, layer):
             raise ExplorerError(problem[:1].lower() + problem[1:].rstrip("."))
         middle = self.graph.resolve(layer, unit)
-        self._run(self._reach(self.network.layer(middle.layer), depth))
+        self._seen.run(self._reach(self.network.layer(middle.layer), depth))
         levels, edges = {middle: 0}, dict[tuple[UnitRef, UnitRef], CircuitEdge]()
         for side in (-1, 1):
             self._grow(middle, depth, side, levels, edges)
@@ -112,7 +108,7 @@ class CircuitMeter:
             found = self.measure(found)
         order = {it.name: it.index for it in self.network.layers}
         nodes = [
-            CircuitNode(it.layer, it.unit, level, float(self._typical[it.layer][it.unit]))
+            CircuitNode(it.layer, it.unit, level, float(self._seen.means[it.layer][it.unit]))
             for it, level in levels.items()
         ]
         nodes.sort(key=lambda it: (order[it.layer], it.unit))
@@ -133,31 +129,55 @@ class CircuitMeter:
             unit: the unit, as ``UnitGraph.resolve`` returns it.
             count: their number; None for all.
         """
-        found, layer = list[_Candidate](), self.network.layer(unit.layer)
-        for it in self.graph.inputs(layer, unit.unit):
-            if it.source is not None:
-                self._run([it.source, layer])
-                kernels = it.kernel.weights[0]
-                shares = kernels.sum((1, 2)) * self._typical[it.source.name] / self._scale(unit)
-                found += [
-                    _Candidate(share, UnitRef(it.source.name, number), unit, kernels[number])
-                    for number, share in enumerate(shares.tolist())
-                ]
-        return _edges(found, count)
+        found = self._candidates(unit)
+        received = sum(abs(it.predicted) for it in found)
+        return [_edge(it, received) for it in _first(found, count)]
 
     def readers(self, unit: UnitRef, count: int | None = None) -> list[CircuitEdge]:
-        """Return the strongest edges that begin at a unit; as ``inputs``."""
+        """Return the strongest edges that begin at a unit, by share; none is measured.
+
+        Of the edges with the strongest prediction, those whose targets receive little else come
+        first.
+
+        Args:
+            unit, count: as for ``inputs``.
+        """
         found, layer = list[_Candidate](), self.network.layer(unit.layer)
         for it in self.graph.readers(layer, unit.unit):
-            self._run([layer, it.target])
+            self._seen.run([layer, it.target])
             kernels = it.kernel.weights[:, 0]
-            scales = self._scales(it.target.name)[it.first : it.first + len(kernels)]
-            shares = kernels.sum((1, 2)) * self._typical[unit.layer][unit.unit] / scales
+            units = slice(it.first, it.first + len(kernels))
+            scales = self.scales(it.target)[units]
+            shares = kernels.sum((1, 2)) * self._seen.means[unit.layer][unit.unit] / scales
+            # Units that never respond to these pictures feed nothing.
+            shares *= self._seen.sizes[it.target.name][units] > 0
             found += [
                 _Candidate(share, unit, UnitRef(it.target.name, it.first + at), kernels[at])
                 for at, share in enumerate(shares.tolist())
             ]
-        return _edges(found, count)
+        edges = [_edge(it, self._received(it.target)) for it in _first(found, count)]
+        return sorted(edges, key=lambda it: -abs(it.share))
+
+    def _candidates(self, unit: UnitRef) -> "list[_Candidate]":
+        """Return all edges that end at a unit."""
+        found, layer = list[_Candidate](), self.network.layer(unit.layer)
+        for it in self.graph.inputs(layer, unit.unit):
+            if it.source is not None:
+                self._seen.run([it.source, layer])
+                kernels = it.kernel.weights[0]
+                means = self._seen.means[it.source.name]
+                shares = kernels.sum((1, 2)) * means / self._scale(unit)
+                found += [
+                    _Candidate(share, UnitRef(it.source.name, number), unit, kernels[number])
+                    for number, share in enumerate(shares.tolist())
+                ]
+        return found
+
+    def _received(self, unit: UnitRef) -> float:
+        """Return the sum of the sizes of all predictions of a unit's inputs."""
+        if unit not in self._sums:
+            self._sums[unit] = sum(abs(it.predicted) for it in self._candidates(unit))
+        return self._sums[unit]
 
     def measure(self, edges: Iterable[CircuitEdge]) -> list[CircuitEdge]:
         """Return edges with their measured strengths, in the same order.
@@ -166,7 +186,7 @@ class CircuitMeter:
         of which the source is set to zero, while everything else that reads the source keeps it.
         """
         edges = list(edges)
-        self._run(
+        self._seen.run(
             {
                 self.network.layer(it)
                 for edge in edges
@@ -181,7 +201,7 @@ class CircuitMeter:
             sources = [it.source for it in edges if it.target == target]
             totals = torch.zeros(1 + len(sources), dtype=torch.float64)
             count = 0
-            for seen in self._activations(part.sources):
+            for seen in self._seen.parts(part.sources):
                 before = part.run(seen)
                 count += before.numel()
                 totals[0] += before.double().sum()
@@ -191,6 +211,12 @@ class CircuitMeter:
                 change = float(totals[0] - totals[at]) / count
                 measured[source, target] = change / self._scale(target)
         return [replace(it, measured=measured.get((it.source, it.target))) for it in edges]
+
+    def scales(self, layer: Layer) -> Tensor:
+        """Return what counts as a typical activation of each unit of a layer, ``[C]``; above 0."""
+        self._seen.run([layer])
+        sizes = self._seen.sizes[layer.name]
+        return sizes.clamp_min(LEAST_SCALE * float(sizes.mean()) or 1.0)
 
     def _grow(
         self,
@@ -217,7 +243,7 @@ class CircuitMeter:
             paths: dict[UnitRef, float] = {}
             for unit, edge in found:
                 far = edge.source if side < 0 else edge.target
-                paths[far] = paths.get(far, 0.0) + weights[unit] * abs(edge.predicted)
+                paths[far] = paths.get(far, 0.0) + weights[unit] * abs(edge.share)
             # First the strongest of each unit, so that each goes on; then the strongest of all.
             first = dict(reversed(found))
             heads = [it.source if side < 0 else it.target for it in first.values()]
@@ -243,72 +269,7 @@ class CircuitMeter:
         return found
 
     def _scale(self, unit: UnitRef) -> float:
-        return float(self._scales(unit.layer)[unit.unit])
-
-    def _scales(self, layer: str) -> Tensor:
-        """Return what counts as a typical activation of each unit of a layer, ``[C]``; above 0."""
-        sizes = self._sizes[layer]
-        return sizes.clamp_min(LEAST_SCALE * float(sizes.mean()) or 1.0)
-
-    def _run(self, layers: Iterable[Layer]) -> None:
-        """Measure typical activations of layers whose are not known, and keep the activations."""
-        missing = [it for it in dict.fromkeys(layers) if it.name not in self._typical]
-        if not missing:
-            return
-        sums = {it.name: torch.zeros(2, it.channels, dtype=torch.float64) for it in missing}
-        counts = dict.fromkeys(sums, 0)
-        for seen in self._activations(missing):
-            for name, value in seen.items():
-                flat = value.flatten(2) if value.ndim > 2 else value[..., None]
-                sums[name] += torch.stack([it.sum((0, 2)) for it in (flat, flat.abs())]).double()
-                counts[name] += flat.shape[0] * flat.shape[2]
-        for name, total in sums.items():
-            self._typical[name], self._sizes[name] = (total / counts[name]).float()
-
-    def _activations(self, layers: Iterable[Layer]) -> Iterator[dict[str, Tensor]]:
-        """Yield the activations ``[n, C, ...]`` of layers by name, for some pictures at a time."""
-        wanted = {it.name: it for it in layers}
-        missing = [it for name, it in wanted.items() if name not in self._kept]
-        fresh: dict[str, list[Tensor]] = {it.name: [] for it in missing}
-        room = self._make_room(missing, wanted)
-        known = {name: self._kept[name] for name in wanted if name in self._kept}
-        for number, part in enumerate(self._parts):
-            seen = {name: values[number] for name, values in known.items()}
-            if missing:
-                new = self.network.activations(self.pictures.images(part), fresh)
-                seen |= {name: value.float().cpu() for name, value in new.items()}
-            if room:
-                for name, values in fresh.items():
-                    values.append(seen[name])
-            yield seen
-        if room:
-            self._kept |= fresh
-
-    def _make_room(self, missing: Iterable[Layer], needed: Collection[str]) -> bool:
-        """Forget the activations of the layers that were kept first, as far as needed.
-
-        Args:
-            missing: layers whose activations will be kept.
-            needed: names of layers whose activations are read now.
-
-        Returns:
-            Whether there is room for the missing ones.
-        """
-        count = len(self.pictures)
-        wanted = sum(map(_bytes_of, missing)) * count
-        kept = {
-            it.name: _bytes_of(it) * count for it in self.network.layers if it.name in self._kept
-        }
-        for name in [it for it in self._kept if it not in needed]:
-            if wanted + sum(kept.values()) > KEPT_BYTES:
-                del self._kept[name], kept[name]
-        return wanted + sum(kept.values()) <= KEPT_BYTES
-
-    @property
-    def _parts(self) -> list[slice]:
-        height, width = self.network.input_size
-        size = max(1, PIXELS_AT_A_TIME // (height * width))
-        return [slice(at, at + size) for at in range(0, len(self.pictures), size)]
+        return float(self.scales(self.network.layer(unit.layer))[unit.unit])
 
     def _image_kernel(self, unit: UnitRef) -> tuple[tuple[tuple[float, ...], ...], ...]:
         for it in self.graph.inputs(self.network.layer(unit.layer), unit.unit):
@@ -327,21 +288,18 @@ class _Candidate:
     kernel: Tensor
 
 
-def _edges(found: list[_Candidate], count: int | None) -> list[CircuitEdge]:
-    found = sorted((it for it in found if it.predicted), key=lambda it: -abs(it.predicted))
-    return [
-        CircuitEdge(
-            it.source,
-            it.target,
-            kernel_rows(it.kernel.tolist()),
-            float(it.kernel.sum()),
-            it.predicted,
-        )
-        for it in found[:count]
-    ]
+def _first(found: list[_Candidate], count: int | None) -> list[_Candidate]:
+    """Return the edges with the strongest prediction, without those of weight 0."""
+    return sorted((it for it in found if it.predicted), key=lambda it: -abs(it.predicted))[:count]
 
 
-def _bytes_of(layer: Layer) -> int:
-    """Return the size of a layer's activations for one picture."""
-    height, width = layer.size or (1, 1)
-    return 4 * layer.channels * height * width
+def _edge(found: _Candidate, received: float) -> CircuitEdge:
+    """Return an edge to a unit that receives so much from all its inputs."""
+    return CircuitEdge(
+        found.source,
+        found.target,
+        kernel_rows(found.kernel.tolist()),
+        float(found.kernel.sum()),
+        found.predicted / received,
+        found.predicted,
+    )

@@ -1,11 +1,12 @@
 """Circuits: a unit, the units that it listens to, and the units that it feeds, as a graph.
 
 An edge has the expanded weights between its units as a kernel (Olah et al., "Zoom In", and Voss et
-al., "Visualizing Weights", Distill 2020 and 2021), and two strengths. The *predicted* one is the
-weight times the typical activation of the source. The *measured* one is what the target loses if
-this edge alone is cut. Both are shares of the target's own typical activation, so that edges of
-different layers can be compared: 0.3 means that the target would be weaker by 30 %, -0.3 that it
-would be stronger by 30 %.
+al., "Visualizing Weights", Distill 2020 and 2021). Its strength is the weight times the typical
+activation of the source, as a *share* of the sum of all that the target receives. It *predicts*
+what the target loses if this edge alone is cut, and this loss is also *measured*: both as shares of
+the target's own typical activation, so that 0.3 means that it would be weaker by 30 %, and -0.3
+that it would be stronger by 30 %. A prediction can be above 1, as excitation and inhibition cancel
+each other.
 
 A typical activation is the mean over all positions of some pictures.
 """
@@ -47,14 +48,17 @@ class CircuitEdge:
         source, target: the units; the edge points from ``source`` to ``target``.
         kernel: rows of the expanded weights.
         weight: their sum, which is the weight for a map that is constant.
-        predicted, measured: strengths as shares of the target's typical activation; positive if the
-            source excites the target. ``measured`` is None if it is not measured.
+        share: weight times typical activation as a share of the sum of the sizes of these products
+            for all inputs of the target, from -1 to 1; positive if the source excites the target.
+        predicted, measured: loss of the target without the edge as a share of its typical
+            activation. ``measured`` is None if it is not measured.
     """
 
     source: UnitRef
     target: UnitRef
     kernel: tuple[tuple[float, ...], ...] = field(repr=False)
     weight: float
+    share: float
     predicted: float
     measured: float | None = None
 
@@ -126,5 +130,5 @@ def kernel_rows(rows: Iterable[Iterable[float]]) -> tuple[tuple[float, ...], ...
 
 
 def strongest(edges: Iterable[CircuitEdge]) -> tuple[CircuitEdge, ...]:
-    """Return edges, those with the strongest prediction first."""
-    return tuple(sorted(edges, key=lambda it: -abs(it.predicted)))
+    """Return edges, those with the largest share first."""
+    return tuple(sorted(edges, key=lambda it: -abs(it.share)))

@@ -258,6 +258,13 @@ class UnitGraph:
             at = _only_input(at) if same else None
         return at is source
 
+    def _is_pooled(self, node: fx.Node, source: fx.Node) -> bool:
+        """Whether a node is a source itself, or only its values pooled or flattened."""
+        at: fx.Node | None = node
+        while at is not None and at is not source and is_transparent(self.traced, at):
+            at = _only_input(at)
+        return at is source
+
     def _targets(self, start: fx.Node) -> list[tuple[fx.Node, fx.Node]]:
         """Return where linear operations lead from a node.
 
@@ -269,7 +276,7 @@ class UnitGraph:
         while waiting:
             at = waiting.pop()
             for user in at.users:
-                if user.op == "output" and at is not start:
+                if user.op == "output" and not self._is_pooled(at, start):
                     found.append((at, at))
                 elif self.steps.is_activation(user) and at is not start and user in self.layers:
                     found.append((at, user))

@@ -67,10 +67,11 @@ def circuit(
         f"{middle}: {circuit_report.describe(loaded, made)}", highlight=False, markup=False
     )
     print_table(
-        ("from", "to", "predicted", "measured"),
+        ("from", "to", "share", "predicted", "measured"),
         (
             (
                 *(Text(circuit_report.unit_words(loaded, it)) for it in (edge.source, edge.target)),
+                circuit_report.strength(edge.share),
                 circuit_report.strength(edge.predicted),
                 "" if edge.measured is None else circuit_report.strength(edge.measured),
             )

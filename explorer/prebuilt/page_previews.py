@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from PIL import Image, ImageChops, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageOps
 from rich.console import Console
 from rich.progress import track
 
 from core import paintings
 from core.analysis import attribution
+from core.analysis.circuit_meter import CircuitMeter, pictures_for
 from core.analysis.crops import heat_brightness, network_input
+from core.analysis.picture_sample import sample_pictures
 from core.datasets import samples
 from core.dreams import render_dreams
 from core.files import write_file
@@ -30,6 +32,8 @@ from core.recipes.recipe import Recipe
 from core.sketchworld.seeds import MEASURING_SEED
 from core.sketchworld.world import CLASSES, draw
 from core.style import transfer
+from explorer.charts import graph_layout, kernel_pictures
+from explorer.library import effects
 from explorer.prebuilt.pictures import known_words
 from explorer.rendering import render_recipe
 from explorer.store.results import Store
@@ -38,6 +42,8 @@ from explorer.ui.home import front_page
 WIDTH, HEIGHT = 480, 320
 QUALITY = 84
 GAP = 4
+# Lines are drawn so many times as large, so that they are smooth.
+LARGER = 4
 # Units whose pictures differ clearly, by layer.
 UNITS = {
     "relu2b": (35, 22, 9, 33, 8, 24),
@@ -131,6 +137,41 @@ def probe(network: Network) -> Image.Image:
     return _fit(ImageChops.multiply(picture, light))
 
 
+def circuits(network: Network) -> Image.Image:
+    """Draw a class with the units that it listens to, and those that these listen to."""
+    layer = network.shown[-1]
+    unit = network.labels.index("wheel")
+    sample = sample_pictures(network, effects.drawings(), pictures_for(network))
+    circuit = CircuitMeter(network, sample).circuit(layer, unit, measured=False)
+    names = {it.ref: f"{it.layer} {it.unit}" for it in circuit.nodes}
+    ends = [(names[it.source], names[it.target]) for it in circuit.edges]
+    places = graph_layout.lay_out(list(names.values()), ends).places
+    columns = 1 + max(column for column, _ in places.values())
+    rows = max(abs(row) for _, row in places.values())
+    side = int(HEIGHT / (2 * rows + 1)) - 2 * GAP
+    across = (WIDTH - side) / max(columns - 1, 1)
+
+    def middle(name: str) -> tuple[float, float]:
+        column, row = places[name]
+        return side / 2 + column * across, HEIGHT / 2 + row * (side + 2 * GAP)
+
+    paper = Image.new("RGBA", (LARGER * WIDTH, LARGER * HEIGHT), (0, 0, 0, 0))
+    drawn = ImageDraw.Draw(paper)
+    most = max(abs(it.share) for it in circuit.edges)
+    for edge, (source, target) in zip(circuit.edges, ends, strict=True):
+        points = [tuple(LARGER * it for it in middle(name)) for name in (source, target)]
+        colour = kernel_pictures.EXCITES if edge.share > 0 else kernel_pictures.INHIBITS
+        drawn.line(points, colour, round(LARGER * max(1.0, 6 * abs(edge.share) / most)))
+    paper = paper.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
+    store = Store()
+    for ref, name in names.items():
+        (image,) = store.shipped_units(network.name, ref.layer, [ref.unit])
+        x, y = (round(it - side / 2) for it in middle(name))
+        paper.paste(_fit(image_io.open_picture(image), side, side), (x, y))
+    store.close()
+    return paper
+
+
 def _render_dreams(network: Network, name: str, chosen: Sequence[str]) -> list[Image.Image]:
     picture = image_io.resize_longer_side(samples.picture(name), 640)
     fingerprint = image_io.fingerprint(picture)
@@ -219,6 +260,7 @@ PREVIEW_FUNCTIONS: dict[str, Callable[[Network], Image.Image]] = {
     "layers": layers,
     "neuron": neuron,
     "probe": probe,
+    "circuits": circuits,
     "dream": dream,
     "depths": depths,
     "style": style,

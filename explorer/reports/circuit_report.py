@@ -22,6 +22,8 @@ DRAWING = """<style>.circuit { position: relative; margin: 2rem 0; overflow: aut
 .circuit figure img, .circuit figure span { display: block; width: 84px; height: 84px;
   border-radius: .5rem; background: var(--line); } .circuit figcaption { text-align: center;
   margin: .2rem -1.5rem 0; font-size: .75rem; opacity: 1; }
+.circuit figcaption i { display: block; overflow: hidden; white-space: nowrap; font-style: normal;
+  text-overflow: ellipsis; opacity: .7; }
 .circuit figure.middle img { outline: 3px solid #c8702f; outline-offset: 2px; }
 td img { width: 60px; border-radius: .25rem; image-rendering: pixelated; background: var(--line); }
 </style>"""
@@ -66,10 +68,10 @@ def describe(network: Network, circuit: Circuit) -> str:
     """Return in sentences what a unit listens to and what it feeds."""
     inputs, readers = circuit.inputs(circuit.middle), circuit.readers(circuit.middle)
     sides = [
-        ("listens to", [it for it in inputs if it.predicted > 0], "source"),
-        ("is held back by", [it for it in inputs if it.predicted < 0], "source"),
-        ("excites", [it for it in readers if it.predicted > 0], "target"),
-        ("holds back", [it for it in readers if it.predicted < 0], "target"),
+        ("listens to", [it for it in inputs if it.share > 0], "source"),
+        ("is held back by", [it for it in inputs if it.share < 0], "source"),
+        ("excites", [it for it in readers if it.share > 0], "target"),
+        ("holds back", [it for it in readers if it.share < 0], "target"),
     ]
     parts = [
         f"{verb} {_listed([short_words(network, getattr(it, end)) for it in some[:NAMED]])}"
@@ -93,19 +95,16 @@ def describe_edge(network: Network, edge: CircuitEdge) -> str:
     """Return in sentences what a connection does, measured and predicted."""
     source, target = unit_words(network, edge.source), unit_words(network, edge.target)
     rows, columns = len(edge.kernel), len(edge.kernel[0])
-    verb = "excites" if edge.predicted > 0 else "inhibits"
-    kernel = f"{source} {verb} {target} through {rows} x {columns} weights."
-    if rows * columns == 1:
-        kernel = f"{source} {verb} {target} through one weight."
-    predicted = f"weight times typical activation predicts {_change(edge.predicted)}"
-    if edge.measured is None:
-        return f"{kernel} {predicted[:1].upper()}{predicted[1:]} without it."
-    return f"{kernel} Cut, {target} responds {_change(edge.measured)}; {predicted}."
-
-
-def _change(share: float) -> str:
-    """Return what the loss of a share means: ``32% less`` for 0.32."""
-    return f"{percent(abs(share))} {'less' if share >= 0 else 'more'}"
+    weights = "one weight" if rows * columns == 1 else f"{rows} x {columns} weights"
+    verb = "excites" if edge.share > 0 else "inhibits"
+    words = f"{source} {verb} {target} through {weights}."
+    if edge.measured is not None:
+        change = "less" if edge.measured >= 0 else "more"
+        words += (
+            f" With this connection cut, {short_words(network, edge.target)} responds "
+            f"{percent(abs(edge.measured))} {change}."
+        )
+    return words
 
 
 def circuit_report(
@@ -129,9 +128,10 @@ def circuit_report(
         html_report.code(_script(circuit, collection)),
     ]
     note = (
-        f"Measured on {circuit.pictures} pictures of {collection}. A strength is a share of the "
-        "target's mean activation: measured by cutting the connection alone, and predicted as "
-        f"weight times mean activation of the source. {POOLING}"
+        f"Measured on {circuit.pictures} pictures of {collection}. A share is weight times mean "
+        "activation of the source, of the sum over all that the target receives. What the target "
+        "loses without the connection is predicted by this product, and measured by cutting the "
+        f"connection alone, both relative to its mean activation. {POOLING}"
     )
     title = f"The circuit of {unit_words(network, circuit.middle)} in {network.name}"
     numbers = [
@@ -139,6 +139,7 @@ def circuit_report(
             "source": f"{it.source.layer} {it.source.unit}",
             "target": f"{it.target.layer} {it.target.unit}",
             "weight": it.weight,
+            "share": it.share,
             "predicted": it.predicted,
             "measured": it.measured,
         }
@@ -164,11 +165,11 @@ def _drawing(network: Network, circuit: Circuit, pictures: Mapping[UnitRef, byte
     def middle(place: tuple[int, float]) -> tuple[float, float]:
         return ACROSS * (place[0] + 0.5), top + place[1] * DOWN
 
-    most = max((abs(it.predicted) for it in circuit.edges), default=1.0) or 1.0
+    most = max((abs(it.share) for it in circuit.edges), default=1.0) or 1.0
     lines, figures = [], []
     for edge, pair in zip(circuit.edges, ends, strict=True):
         points = [layout.places[pair[0]], *layout.bends[pair], layout.places[pair[1]]]
-        lines.append(_line([middle(it) for it in points], edge.predicted / most))
+        lines.append(_line([middle(it) for it in points], edge.share / most))
     for ref, name in names.items():
         x, y = middle(layout.places[name])
         picture = pictures.get(ref)
@@ -181,7 +182,7 @@ def _drawing(network: Network, circuit: Circuit, pictures: Mapping[UnitRef, byte
         figures.append(
             f'<figure{kind} style="left:{x - THUMB / 2:.0f}px;top:{y - THUMB / 2:.0f}px">{shown}'
             f"<figcaption><b>{escape(short_words(network, ref))}</b><br>"
-            f'<span style="all:unset;border-bottom:2px solid {colour}">{escape(ref.layer)}</span>'
+            f'<i style="border-bottom:2px solid {colour}">{escape(ref.layer)}</i>'
             "</figcaption></figure>"
         )
     return (
@@ -219,9 +220,12 @@ def _edges_table(network: Network, edges: Sequence[CircuitEdge]) -> str:
         source, target = (escape(unit_words(network, end)) for end in (it.source, it.target))
         rows.append(
             f'<tr><td><img src="{url}" alt="kernel from {source} to {target}"></td>'
-            f"<td>{source}</td><td>{target}</td><td>{strength(it.predicted)}</td><td>{measured}</td></tr>"
+            f"<td>{source}</td><td>{target}</td><td>{strength(it.share)}</td>"
+            f"<td>{strength(it.predicted)}</td><td>{measured}</td></tr>"
         )
-    heads = "".join(f"<th>{it}</th>" for it in ("kernel", "from", "to", "predicted", "measured"))
+    heads = "".join(
+        f"<th>{it}</th>" for it in ("kernel", "from", "to", "share", "predicted", "measured")
+    )
     return f"<table><tr>{heads}</tr>{''.join(rows)}</table>"
 
 

@@ -55,6 +55,11 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
             "One neuron: its pictures, what excites it, and which neurons are similar.",
         ),
         Page("probe", "colorize", "Which neurons respond to your picture, and where in it."),
+        Page(
+            "circuits",
+            "hub",
+            "Which neurons a neuron listens to, and which it feeds: walk from one to the next.",
+        ),
     ),
     "Create": (
         Page(

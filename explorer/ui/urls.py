@@ -18,7 +18,7 @@ PAGES = ROOT / "pages"
 HOME = str(PAGES / "home.py")
 LAYERS, NEURON, PROBE = (str(PAGES / f"{name}.py") for name in ("layers", "neuron", "probe"))
 DREAM, DEPTHS = (str(PAGES / f"{name}.py") for name in ("dream", "depths"))
-GLOSSARY = str(PAGES / "glossary.py")
+CIRCUITS, GLOSSARY = (str(PAGES / f"{name}.py") for name in ("circuits", "glossary"))
 STYLE, STYLE_DEPTHS = (str(PAGES / f"{name}.py") for name in ("style", "style_depths"))
 
 # Pictures of the Neuron page, by the word in the link: "1" to "4" are visualizations of the unit

@@ -45,6 +45,7 @@ LINKS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         **NETWORK, **LAYER, **PICTURE, "row": NO_COUNTS, "unit": NO_COUNTS, "index": NO_NAMES,
         "ask": NO_NAMES, "class": NO_NAMES, "against": NO_NAMES,
     },
+    "circuits": {**NETWORK, **LAYER, "unit": NO_COUNTS, "edge": NO_NAMES, "index": NO_NAMES},
     "dream": {
         **NETWORK, **LAYER, **PICTURE, **HOW,
         "unit": (*NO_COUNTS, "1,,2", ","), "guide": (*NO_NAMES, "0" * 32),

@@ -31,7 +31,19 @@ def unwritable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [None, "layers", "neuron", "probe", "dream", "depths", "style", "gallery", "library"]
+    "page",
+    [
+        None,
+        "layers",
+        "neuron",
+        "probe",
+        "circuits",
+        "dream",
+        "depths",
+        "style",
+        "gallery",
+        "library",
+    ],
 )
 @pytest.mark.usefixtures("unwritable")
 def test_pages_are_shown_and_say_that_nothing_can_be_saved(

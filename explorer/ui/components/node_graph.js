@@ -10,6 +10,7 @@ const HIGH = 0.7;
 const ROW_GAP = 16;
 const LINE_GAP = 26; // between two lines: an edge leads through it
 const BOX = { top: 24, bottom: 8 };
+const WIDEST_GAP = 96; // between two columns of a graph that is spread
 const MARGIN = 14; // left and right of the drawing, for edges from line to line
 const TIP = 6;
 const THICKEST = 5;
@@ -71,10 +72,16 @@ function arrange(drawing, data, width, thumb) {
   const texts = [...drawing.querySelectorAll(".node")].map((it) => it.offsetHeight - thumb);
   const text = Math.max(...texts);
   const side = width < PHONE ? 5 : 9; // from a picture to the edge of its box
-  const [across, down] = [thumb + (width < PHONE ? 21 : 32), thumb + text + ROW_GAP];
+  const down = thumb + text + ROW_GAP;
+  let across = thumb + (width < PHONE ? 21 : 32);
   const columns = 1 + Math.max(...data.nodes.map((node) => node.place[0]));
   const most = Math.max(1, Math.floor((width - 2 * MARGIN) / across));
   const lines = divide(columns, data.breaks, most);
+  if (data.spread) {
+    const longest = Math.max(...lines.map((it) => it.end - it.start));
+    const room = Math.floor((width - 2 * MARGIN) / longest);
+    across = Math.max(across, Math.min(room, thumb + WIDEST_GAP));
+  }
   const lineOf = (column) => lines.find((line) => column < line.end);
   const points = [...data.nodes.map((it) => it.place), ...data.edges.flatMap((it) => it.bends)];
   let y = 0;
@@ -174,6 +181,7 @@ function connect(drawing, data, { put, thumb }) {
       const { x, y } = put(it);
       return [{ x: x - thumb / 2, y }, { x: x + thumb / 2, y }];
     });
+    const halo = edge.chosen ? shape("path", "halo", svg) : undefined;
     const path = shape("path", `edge ${edge.kind}`, svg);
     const corner = { x: MARGIN / 2 - 4, y: target.line.middle };
     const route =
@@ -183,6 +191,15 @@ function connect(drawing, data, { put, thumb }) {
     path.setAttribute("d", route);
     path.dataset.ends = `${data.nodes[edge.source].id} ${data.nodes[edge.target].id}`;
     path.style.strokeWidth = weighted ? Math.max(0.75, THICKEST * edge.share) : THICKNESS;
+    halo?.setAttribute("d", route);
+    if (halo) halo.style.strokeWidth = `${parseFloat(path.style.strokeWidth) + 5}px`;
+    if (edge.id) {
+      // A wide transparent line on top, so that thin edges can be clicked, too.
+      const hit = shape("path", "hit", svg);
+      hit.setAttribute("d", route);
+      hit.dataset.id = edge.id;
+      shape("title", "", hit).textContent = edge.label;
+    }
     const tip = shape("path", `tip ${edge.kind}`, svg);
     tip.setAttribute("d", `M${to.x - 1},${to.y - 4}L${to.x + TIP},${to.y}L${to.x - 1},${to.y + 4}Z`);
   }
@@ -235,7 +252,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     let sizes;
     for (const thumb of sides) {
       sizes = arrange(drawing, data, width, thumb);
-      const low = sizes.height <= HIGH * window.innerHeight || sizes.lines === fewest;
+      // A graph that is spread is to be seen as a whole; another one is read line by line.
+      const whole = sizes.lines === fewest && !data.spread;
+      const low = sizes.height <= HIGH * window.innerHeight || whole;
       if (sizes.width <= width && low) break;
     }
     drawing.style.height = `${sizes.height}px`;
@@ -257,6 +276,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     next.focus();
   };
   graph.onclick = (event) => {
+    const edge = event.target.closest(".hit");
+    if (edge) return void setTriggerValue("open", edge.dataset.id);
     const node = event.target.closest(".node");
     if (!node || node.disabled) return;
     enter(drawing, node);

@@ -46,12 +46,26 @@ class GraphEdge:
         weight: strength of the edge: the strongest edges are the thickest. Edges with negative
             weights are dashed, in another colour.
         skip: whether the edge goes around nodes that also connect its ends; it is then paler.
+        id: text that ``node_graph`` returns after a click on the edge; "" if it cannot be clicked.
+            Such edges have colours for positive and for negative weights.
+        label: what the edge is, while the pointer is on it.
+        chosen: whether the edge is the selected one.
     """
 
     source: str
     target: str
     weight: float = 1.0
     skip: bool = False
+    id: str = ""
+    label: str = ""
+    chosen: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The class of the edge in the style sheet."""
+        if self.weight < 0:
+            return "against"
+        return "for" if self.id else "skip" if self.skip else ""
 
 
 def node_graph(
@@ -60,6 +74,7 @@ def node_graph(
     key: str,
     label: str,
     on_open: Callable[[str], None],
+    spread: bool = False,
 ) -> str | None:
     """Show a graph, which continues on a new line where the page is too narrow for it.
 
@@ -68,10 +83,12 @@ def node_graph(
         edges: the edges, which form no circle.
         key: the widget's key.
         label: name of the graph; while it is the same, pictures are exchanged in place.
-        on_open: called with the id of a clicked node before the page runs again.
+        on_open: called with the id of a clicked node or edge before the page runs again.
+        spread: whether columns are farther apart if the page is wide enough, so that many edges
+            between them are told apart.
 
     Returns:
-        The id of the node that was clicked just now, or None.
+        The id of the node or edge that was clicked just now, or None.
     """
     layout = graph_layout.lay_out(
         [node.id for node in nodes], [(edge.source, edge.target) for edge in edges]
@@ -88,10 +105,14 @@ def node_graph(
                 "target": order[edge.target],
                 "bends": layout.bends[edge.source, edge.target],
                 "share": abs(edge.weight) / heaviest,
-                "kind": "against" if edge.weight < 0 else "skip" if edge.skip else "",
+                "kind": edge.kind,
+                "id": edge.id,
+                "label": edge.label,
+                "chosen": edge.chosen,
             }
             for edge in edges
         ],
+        "spread": spread,
         "breaks": line_breaks(nodes, layout),
     }
     html = (

@@ -13,7 +13,7 @@ from core.networks.known_networks import title_of
 from explorer import layer_pages
 from explorer.store.results import StoredPicture
 from explorer.text.formatting import percent
-from explorer.ui import job_requests, job_status, server_state, urls
+from explorer.ui import job_requests, job_status, page_list, server_state, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.layers import neuron_grid
@@ -159,6 +159,8 @@ def show_inputs(neuron: NeuronView, requests: job_requests.JobRequests) -> None:
     inputs = cached_inputs(network, neuron.layer, neuron.unit)
     if not inputs:
         return
+    # A residual block listens to several layers; the strongest input tells which is shown.
+    inputs = tuple(it for it in inputs if it.layer == inputs[0].layer)
     groups = {
         "Excited by": [it for it in inputs if it.weight > 0][:INPUTS],
         "Inhibited by": [it for it in inputs if it.weight < 0][:INPUTS],
@@ -189,6 +191,14 @@ def show_inputs(neuron: NeuronView, requests: job_requests.JobRequests) -> None:
                     st.caption("no neuron")
 
     job_status.show_while_running("listens", asked, percent, show, stop=False)
+    page_list.page_link(
+        urls.CIRCUITS,
+        "Walk through its circuit",
+        network=network.name,
+        layer=neuron.layer.name,
+        unit=neuron.unit,
+        index=st.query_params.get("index"),
+    )
 
 
 @server_state.cached(INPUTS_AT_MOST)

@@ -7,7 +7,7 @@ import torch
 from scipy import stats
 from torch import Tensor, nn
 
-from core.analysis import circuit_meter
+from core.analysis import kept_activations
 from core.analysis.circuit_meter import CircuitMeter, no_circuit
 from core.analysis.circuits import Circuit, strongest
 from core.analysis.picture_sample import PictureSample, sample_pictures
@@ -64,6 +64,8 @@ def test_the_inputs_are_those_with_the_largest_products(
     assert {it.source.unit for it in found.inputs(found.middle)} == set(expected)
     for edge in found.inputs(found.middle):
         assert edge.predicted == pytest.approx(float(shares[edge.source.unit]), rel=1e-4)
+        share = float(shares[edge.source.unit] / shares.abs().sum())
+        assert edge.share == pytest.approx(share, rel=1e-4)
         torch.testing.assert_close(torch.tensor(edge.kernel), weights[edge.source.unit])
     nodes = {it.ref: it.typical for it in found.nodes}
     assert nodes[found.middle] == pytest.approx(float(means["relu4b"][34]), rel=1e-4)
@@ -97,10 +99,21 @@ def test_predicted_and_measured_strengths_agree(meter: CircuitMeter) -> None:
     assert len(pairs) > 50 and rank > 0.9
 
 
+def test_the_shares_of_a_neuron_sum_to_one_on_both_sides(
+    meter: CircuitMeter, found: Circuit
+) -> None:
+    for unit in (found.middle, found.readers(found.middle)[0].target):
+        edges = meter.inputs(unit)
+        assert sum(abs(it.share) for it in edges) == pytest.approx(1)
+    own = found.readers(found.middle)[0]
+    (again,) = (it for it in meter.inputs(own.target) if it.source == found.middle)
+    assert again.share == pytest.approx(own.share)
+
+
 def test_circuits_without_kept_activations_are_the_same(
     found: Circuit, sketchnet: Network, drawings: PictureSample, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(circuit_meter, "KEPT_BYTES", 0)
+    monkeypatch.setattr(kept_activations, "KEPT_BYTES", 0)
     meter = CircuitMeter(sketchnet, drawings)
     again = meter.circuit(sketchnet.layer("relu4b"), 34)
     assert again.nodes == found.nodes and again.edges == found.edges

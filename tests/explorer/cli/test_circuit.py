@@ -29,7 +29,7 @@ def test_it_names_what_a_neuron_listens_to_and_feeds(tmp_path: Path) -> None:
     assert words.startswith("spoke (79 of relu5b): This neuron listens to ")
     strongest = max(
         (it for it in told["edges"] if it["target"] == {"layer": "relu5b", "unit": 79}),
-        key=lambda it: it["predicted"],
+        key=lambda it: it["share"],
     )
     assert f"({strongest['source']['unit']} of relu5a)" in words
     text, page = read(tmp_path / "circuit.html")

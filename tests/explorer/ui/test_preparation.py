@@ -23,7 +23,7 @@ preparation.prepare()
 from explorer.ui import image_picker
 
 before = set(sys.modules)
-for page in ("lessons", "neuron", "depths", "style_depths"):
+for page in ("lessons", "neuron", "circuits", "depths", "style_depths"):
     page_runner.run_page(page, {})
 new = set(sys.modules) - before
 packages = "torch torchvision numpy scipy skimage plotly PIL sympy pandas pyarrow"
