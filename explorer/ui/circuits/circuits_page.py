@@ -261,7 +261,7 @@ def _show_source(network: Network, circuit: Circuit, place: CircuitPlace) -> Non
         formatting.escape_markdown(
             f"Measured on {circuit.pictures} {place.unit.noun}. A percentage in the graph is the "
             "share of one connection in all that a neuron receives: its weight times the mean "
-            f"activation of the neuron that speaks. {circuit_report.POOLING}"
+            f"activation of the neuron that it comes from. {circuit_report.POOLING}"
         )
     )
     page_list.page_link(
