@@ -129,9 +129,13 @@ class CircuitMeter:
             unit: the unit, as ``UnitGraph.resolve`` returns it.
             count: their number; None for all.
         """
-        found = self._candidates(unit)
-        received = sum(abs(it.predicted) for it in found)
-        return [_edge(it, received) for it in _first(found, count)]
+        found = list[_Candidate]()
+        for source, kernels, shares in self._products(unit):
+            found += [
+                _Candidate(share, UnitRef(source.name, number), unit, kernels[number])
+                for number, share in enumerate(shares.tolist())
+            ]
+        return [_edge(it, self._received(unit)) for it in _first(found, count)]
 
     def readers(self, unit: UnitRef, count: int | None = None) -> list[CircuitEdge]:
         """Return the strongest edges that begin at a unit, by share; none is measured.
@@ -158,25 +162,22 @@ class CircuitMeter:
         edges = [_edge(it, self._received(it.target)) for it in _first(found, count)]
         return sorted(edges, key=lambda it: -abs(it.share))
 
-    def _candidates(self, unit: UnitRef) -> "list[_Candidate]":
-        """Return all edges that end at a unit."""
-        found, layer = list[_Candidate](), self.network.layer(unit.layer)
+    def _products(self, unit: UnitRef) -> list[tuple[Layer, Tensor, Tensor]]:
+        """Return the layers that a unit reads, with kernels ``[C, h, w]`` and predictions ``[C]``."""
+        found, layer = [], self.network.layer(unit.layer)
         for it in self.graph.inputs(layer, unit.unit):
             if it.source is not None:
                 self._seen.run([it.source, layer])
                 kernels = it.kernel.weights[0]
                 means = self._seen.means[it.source.name]
-                shares = kernels.sum((1, 2)) * means / self._scale(unit)
-                found += [
-                    _Candidate(share, UnitRef(it.source.name, number), unit, kernels[number])
-                    for number, share in enumerate(shares.tolist())
-                ]
+                found.append((it.source, kernels, kernels.sum((1, 2)) * means / self._scale(unit)))
         return found
 
     def _received(self, unit: UnitRef) -> float:
         """Return the sum of the sizes of all predictions of a unit's inputs."""
         if unit not in self._sums:
-            self._sums[unit] = sum(abs(it.predicted) for it in self._candidates(unit))
+            products = self._products(unit)
+            self._sums[unit] = sum(float(shares.abs().sum()) for _, _, shares in products)
         return self._sums[unit]
 
     def measure(self, edges: Iterable[CircuitEdge]) -> list[CircuitEdge]:
