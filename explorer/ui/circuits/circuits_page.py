@@ -143,9 +143,9 @@ def show(
             st.rerun()
         if chosen is not None:
             connections.show_edge(network, chosen, pictures, previews)
+        connections.show_connections(network, circuit, chosen, pictures, previews)
 
     job_status.show_while_running("circuit", asked, percent, draw, stop=False)
-    connections.show_connections(network, circuit, chosen)
     _show_source(network, circuit, place)
     requests.settle()
 

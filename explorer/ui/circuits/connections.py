@@ -1,6 +1,7 @@
 """The connections of a circuit on the page: their kernels, and one of them in detail."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html import escape
 
 import streamlit as st
@@ -17,9 +18,12 @@ from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.layers.small_pictures import SmallPictures
 
-# Tiles of a row on a wide page, and pixels of the pictures beside a chosen kernel.
-COLUMNS = 5
-PIXELS = 192
+# Tiles of a row on a wide page; pixels of the pictures beside the chosen kernel, and the others.
+COLUMNS = 4
+PIXELS, SMALL_PIXELS = 192, 128
+
+# Connections, each with the unit at its other end.
+_Edges = Sequence[tuple[CircuitEdge, UnitRef]]
 
 
 def edge_text(edge: CircuitEdge) -> str:
@@ -71,8 +75,30 @@ def show_edge(
     )
 
 
-def show_connections(network: Network, circuit: Circuit, chosen: CircuitEdge | None) -> None:
-    """Show the kernels of all connections of the middle unit; a click chooses one."""
+def show_connections(
+    network: Network,
+    circuit: Circuit,
+    chosen: CircuitEdge | None,
+    pictures: Mapping[str, SmallPictures],
+    previews: job_status.Previews,
+) -> None:
+    """Show the units and kernels of all connections of the middle unit; a click chooses one."""
+
+    def side(title: str, line: str, edges: _Edges, most: float | None = None) -> None:
+        tiles = [
+            _tile(network, edge, other, most, pictures[other.layer], previews)
+            for edge, other in edges
+        ]
+        if tiles:
+            html_snippets.section(title, line)
+            marked = [replace(it, chosen=it.id == place) for it in tiles]
+            if tile_grid(marked, f"kernels {title}", title, pick, COLUMNS, pairs=True):
+                st.rerun()
+
+    def pick(text: str) -> None:
+        urls.update_query(edge=text)
+
+    place = None if chosen is None else edge_text(chosen)
     if circuit.image_kernel:
         html_snippets.section("The picture that it reads", "Its weights, as colours of pixels.")
         picture = kernel_pictures.image_kernel_picture(circuit.image_kernel)
@@ -82,67 +108,47 @@ def show_connections(network: Network, circuit: Circuit, chosen: CircuitEdge | N
         )
     inputs, readers = circuit.inputs(circuit.middle), circuit.readers(circuit.middle)
     most = max((abs(one) for it in inputs for row in it.kernel for one in row), default=None)
-    _show_side(
-        network,
-        inputs,
-        [it.source for it in inputs],
-        chosen,
+    side(
         "What it listens to",
-        "Each square is a weight, at its place: orange excites, blue inhibits, pale is weak.",
+        "Neurons, with the weights of connections: orange excites, blue inhibits, pale is weak.",
+        [(it, it.source) for it in inputs],
         most,
     )
-    _show_side(
-        network,
-        readers,
-        [it.target for it in readers],
-        chosen,
+    side(
         "What it feeds",
         "The weights with which other neurons read this one.",
-        None,
+        [(it, it.target) for it in readers],
     )
 
 
-def _show_side(
+def _tile(
     network: Network,
-    edges: Sequence[CircuitEdge],
-    others: Sequence[UnitRef],
-    chosen: CircuitEdge | None,
-    title: str,
-    line: str,
+    edge: CircuitEdge,
+    other: UnitRef,
     most: float | None,
-) -> None:
-    """Show the kernels of some connections in a row.
+    pictures: SmallPictures,
+    previews: job_status.Previews,
+) -> PictureTile:
+    """Return the unit at the other end of a connection beside the kernel.
 
     Args:
         network: the network.
-        edges: the connections.
-        others: by connection, the unit at its other end.
-        chosen: the chosen connection.
-        title, line: the title of the row, and a sentence beneath it.
-        most: the size of an opaque weight; None for the largest of each kernel.
+        edge: the connection.
+        other: the unit.
+        most: the size of an opaque weight; None for the largest of the kernel.
+        pictures, previews: pictures of the unit's layer, and those that are being made.
     """
-    if not edges:
-        return
-    html_snippets.section(title, line)
-    tiles = []
-    for edge, other in zip(edges, others, strict=True):
-        share = circuit_report.strength(edge.share)
-        measured = "" if edge.measured is None else circuit_report.strength(edge.measured)
-        words = circuit_report.unit_words(network, other)
-        picture = kernel_pictures.kernel_picture(edge.kernel, most)
-        tiles.append(
-            PictureTile(
-                id=edge_text(edge),
-                label=f"{words}, {share}" + (f", measured {measured}" if measured else ""),
-                picture=html_report.encode_png_url(picture),
-                caption=f"{circuit_report.short_words(network, other)} {share}",
-                detail=f"measured {measured}" if measured else "",
-                chosen=edge == chosen,
-            )
-        )
-
-    def pick(text: str) -> None:
-        urls.update_query(edge=text)
-
-    if tile_grid(tiles, f"kernels {title}", title, pick, COLUMNS):
-        st.rerun()
+    share = circuit_report.strength(edge.share)
+    measured = "" if edge.measured is None else circuit_report.strength(edge.measured)
+    words = circuit_report.unit_words(network, other)
+    tile = pictures.tile(other.unit, "", previews, SMALL_PIXELS)
+    return PictureTile(
+        id=edge_text(edge),
+        label=f"{words}, {share}" + (f", measured {measured}" if measured else ""),
+        picture=tile.picture,
+        caption=f"{circuit_report.short_words(network, other)} {share}",
+        detail=f"measured {measured}" if measured else "",
+        preview=tile.preview,
+        opens=True,
+        beside=html_report.encode_png_url(kernel_pictures.kernel_picture(edge.kernel, most)),
+    )

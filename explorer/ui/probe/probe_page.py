@@ -209,7 +209,8 @@ def describe_response(view: ProbeView, layer: Layer, response: UnitResponse) -> 
     name = unit_labels.unit_name(view.network, layer, response.unit)
     who = f"<b>Neuron {response.unit}</b> of {escape(layer.name)}"
     who += f", {escape(name)}" if name else ""
-    much = f"activation {response.value:.3g}"
+    moved = answers.moved(response.value, view.changed_value(layer, response))
+    much = f"activation {moved or f'{response.value:.3g}'}"
     if response.percentile is not None and view.index is not None:
         standing = formatting.standing(response.percentile)
         much += f", {standing} of {escape(indexes.describe_index(view.index))}"
