@@ -163,7 +163,7 @@ class CircuitMeter:
         return sorted(edges, key=lambda it: -abs(it.share))
 
     def _products(self, unit: UnitRef) -> list[tuple[Layer, Tensor, Tensor]]:
-        """Return the layers that a unit reads, with kernels ``[C, h, w]``, predictions ``[C]``."""
+        """Return layers that a unit reads, with kernels ``[C, h, w]`` and predictions ``[C]``."""
         found, layer = [], self.network.layer(unit.layer)
         for it in self.graph.inputs(layer, unit.unit):
             if it.source is not None:
