@@ -48,7 +48,7 @@ def test_it_shows_what_a_neuron_listens_to_and_feeds(stand_in: StandIn) -> None:
     words = html(app)
     assert "This neuron " in words and "With this connection cut" in words
     tiles = kernels(app, "What it listens to") + kernels(app, "What it feeds")
-    assert tiles and all(it["picture"].startswith("data:image/png") for it in tiles)
+    assert tiles and all(it["beside"].startswith("data:image/png") for it in tiles)
     assert all(it["detail"].startswith("measured ") for it in tiles)
 
 
