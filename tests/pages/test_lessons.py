@@ -259,7 +259,7 @@ def test_beliefs_are_measured_with_any_network(
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"lesson": "9"}, "lesson is 9"),
+        ({"lesson": "10"}, "lesson is 10"),
         ({"lesson": "x"}, "lesson is"),
         ({"lesson": "1", "layer": "nowhere"}, "no layer"),
         ({"lesson": "1", "squares": "3"}, "squares is 3"),

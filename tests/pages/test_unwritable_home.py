@@ -58,7 +58,7 @@ def test_pages_are_shown_and_say_that_nothing_can_be_saved(
 
 
 def test_a_damaged_store_is_set_aside_in_a_line(stand_in: StandIn) -> None:
-    home().mkdir(parents=True)
+    home().mkdir(parents=True, exist_ok=True)
     (home() / FILE_NAME).write_bytes(b"no store at all" * 300)
     app = open_at("gallery")
     assert [it.value.startswith("The store") for it in app.warning] == [True]
