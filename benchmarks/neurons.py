@@ -180,7 +180,7 @@ def main(
     steps: Annotated[int, typer.Option(help="Steps of the explorer and the limit.", min=1)] = STEPS,
     other_steps: Annotated[
         str, typer.Option(help="With how many steps the explorer works besides, such as 32,128.")
-    ] = "16,40,48,56,64,128,256",
+    ] = "16,40,48,56,64,72,80,128,256",
     lucent_steps: Annotated[
         int, typer.Option(help="Steps of torch-lucent, whose default it is.", min=1)
     ] = LUCENT_STEPS,
