@@ -49,6 +49,15 @@ class FitsAnother(BadCheckpoint):
         self.networks = tuple(networks)
 
 
+def of_sentence(sentence: str) -> ExplorerError:
+    """Build the error whose text is a sentence that pages show: without its capital and full stop.
+
+    Args:
+        sentence: the sentence, such as ``The network has no answers.``; its first word is no name.
+    """
+    return ExplorerError(sentence[:1].lower() + sentence[1:].rstrip("."))
+
+
 def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> UnknownName:
     """Build the error for a name that does not exist.
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from core.analysis.circuits import Circuit, CircuitEdge, CircuitNode, kernel_rows, strongest
 from core.analysis.kept_activations import KeptActivations
 from core.analysis.picture_sample import PictureSample
-from core.errors import ExplorerError
+from core.errors import ExplorerError, of_sentence
 from core.networks.known_networks import title_of
 from core.networks.layers import Layer
 from core.networks.network import Network
@@ -39,19 +39,23 @@ def pictures_for(network: Network) -> int:
     return min(max(PIXELS // (height * width), FEWEST), MOST)
 
 
+def unreadable(network: Network) -> str:
+    """Return the sentence on a network that cannot be traced."""
+    return f"The connections of {title_of(network.name)} cannot be read from its code."
+
+
 def no_circuit(network: Network, layer: Layer) -> str:
     """Return a sentence if the units of a layer are in no circuit; "" if they are."""
-    title = title_of(network.name)
     if network.trace is None:
-        return f"The connections of {title} cannot be read from its code."
+        return unreadable(network)
     graph = UnitGraph(network.layers, network.trace)
     unit = graph.resolve(layer, 0)
     found = network.layer(unit.layer)
     if graph.inputs(found, unit.unit) or graph.readers(found, unit.unit):
         return ""
     return (
-        f"The neurons of {layer.name} in {title} are not connected to others by weights alone: "
-        "attention, gates or normalisation lie between them."
+        f"The neurons of {layer.name} in {title_of(network.name)} are not connected to others by "
+        "weights alone: attention, gates or normalisation lie between them."
     )
 
 
@@ -69,9 +73,7 @@ class CircuitMeter:
             ExplorerError: the network cannot be traced, or there is no picture.
         """
         if network.trace is None:
-            raise ExplorerError(
-                f"the connections of {title_of(network.name)} cannot be read from its code"
-            )
+            raise of_sentence(unreadable(network))
         if not len(pictures):
             raise ExplorerError("there is no picture to measure a circuit on")
         self.network, self.pictures = network, pictures
@@ -97,7 +99,7 @@ class CircuitMeter:
         self.network.layer_with_units(layer.name, [unit])
         require("the number of layers each way", depth, DEPTHS)
         if problem := no_circuit(self.network, layer):
-            raise ExplorerError(problem[:1].lower() + problem[1:].rstrip("."))
+            raise of_sentence(problem)
         middle = self.graph.resolve(layer, unit)
         self._seen.run(self._reach(self.network.layer(middle.layer), depth))
         levels, edges = {middle: 0}, dict[tuple[UnitRef, UnitRef], CircuitEdge]()

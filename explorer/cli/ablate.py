@@ -1,17 +1,16 @@
 """The command that turns units off and measures which answers change."""
 
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from core.files import check_output, write_file
+from core.files import check_output
 from core.recipes.switched_units import FACTORS, OFF
 from explorer.cli import options
-from explorer.cli.command_io import print_json, print_note, print_table
+from explorer.cli.command_io import print_json, print_note, print_table, write_report
 from explorer.cli.network_session import load_network
 from explorer.cli.options import cli
 from explorer.text import formatting
@@ -38,7 +37,7 @@ def ablate(
         int, typer.Option(help="Pictures of the collection to use, at most.", min=1, max=5000)
     ] = 360,
     count: Annotated[int, typer.Option(help="Classes and pictures to name.", min=1)] = 5,
-    out: Annotated[Path | None, typer.Option(help="A report to write, an HTML file.")] = None,
+    out: options.ReportFile = None,
     weights: options.WeightsFile = None,
     classes: options.ClassesFile = None,
     device: options.DeviceName = "auto",
@@ -49,7 +48,7 @@ def ablate(
     from core.analysis.unit_effects import EffectMeter, no_answers
     from core.datasets import sources
     from core.datasets.image_source import printable
-    from core.errors import ExplorerError
+    from core.errors import of_sentence
     from core.networks.known_networks import title_of
     from explorer.cli.neurons import parse_units
     from explorer.reports import effect_report
@@ -60,7 +59,7 @@ def ablate(
     found = loaded.layer(layer)
     chosen = parse_units(units, loaded, found)
     if problem := no_answers(loaded):
-        raise ExplorerError(problem[:1].lower() + problem[1:].rstrip("."))
+        raise of_sentence(problem)
     source = sources.find_source(images)
     meter = EffectMeter(loaded, found, sample_pictures(loaded, source, pictures))
     effect = meter.measure(dict.fromkeys(chosen, factor))
@@ -68,25 +67,23 @@ def ablate(
         print_note(f"left out {printable(name)}: {reason}")
     if out is not None:
         report = effect_report.effect_report(loaded, found, chosen, factor, effect, source)
-        write_file(out, report.encode())
-        print_note(f"{out}: {len(report) / 2**10:,.0f} KB")
+        write_report(out, report)
     if as_json:
-        print_json(
-            {
-                "network": loaded.name,
-                "layer": found.name,
-                "units": list(chosen),
-                "factor": factor,
-                "images": source.text,
-                "pictures": len(effect.pictures),
-                "other_answers": effect.other_answers,
-                "changes": [asdict(it) for it in effect.changes()],
-                "changed": [asdict(it) for it in effect.most_changed(count)],
-            }
-        )
+        where = {"network": loaded.name, "layer": found.name, "units": list(chosen)}
+        print_json({**where, "factor": factor, "images": source.text, **_as_json(effect, count)})
         return
     done = f"{title_of(loaded.name)} with {effect_report.what_was_done(found, chosen, factor)}"
     _print_effect(done, effect, printable(source.text), count)
+
+
+def _as_json(effect: "UnitEffect", count: int) -> dict[str, Any]:
+    """Return what changed as JSON has it, with some of the pictures that change most."""
+    return {
+        "pictures": len(effect.pictures),
+        "other_answers": effect.other_answers,
+        "changes": [asdict(it) for it in effect.changes()],
+        "changed": [asdict(it) for it in effect.most_changed(count)],
+    }
 
 
 def _print_effect(done: str, effect: "UnitEffect", collection: str, count: int) -> None:

@@ -1,16 +1,15 @@
 """The command that finds the circuit of a unit."""
 
 from collections import defaultdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from core.files import check_output, write_file
+from core.files import check_output
 from explorer.cli import options
-from explorer.cli.command_io import print_json, print_note, print_table
+from explorer.cli.command_io import print_json, print_note, print_table, write_report
 from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import cli
 
@@ -32,7 +31,7 @@ def circuit(
             help="Pictures of the collection to use; fewer for large images.", min=1, max=5000
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="A report to write, an HTML file.")] = None,
+    out: options.ReportFile = None,
     weights: options.WeightsFile = None,
     classes: options.ClassesFile = None,
     device: options.DeviceName = "auto",
@@ -57,8 +56,7 @@ def circuit(
     made = CircuitMeter(loaded, sample).circuit(found, unit, depth)
     if out is not None:
         text = circuit_report.circuit_report(loaded, made, source.text, _pictures(session, made))
-        write_file(out, text.encode())
-        print_note(f"{out}: {len(text) / 2**10:,.0f} KB")
+        write_report(out, text)
     if as_json:
         print_json({"images": source.text, **made.to_json()})
         return

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from core.files import is_there, require_path
+from core.files import is_there, require_path, write_file
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from PIL.Image import Image
 
 
@@ -60,6 +62,16 @@ def printing_warnings() -> Iterator[set[str]]:
 def print_json(content: Any) -> None:
     """Print JSON on standard output."""
     sys.stdout.write(json.dumps(content, indent=2) + "\n")
+
+
+def write_report(out: "Path", report: str) -> None:
+    """Write a report, an HTML file, and print its size.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    write_file(out, report.encode())
+    print_note(f"{out}: {len(report) / 2**10:,.0f} KB")
 
 
 def open_image(text: str) -> "Image":

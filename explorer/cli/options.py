@@ -58,6 +58,7 @@ ClassesFile = Annotated[
 LOWEST_SEED, HIGHEST_SEED = SEED_RANGE
 Seed = Annotated[int, typer.Option(help=SEED.help, min=LOWEST_SEED, max=HIGHEST_SEED)]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Make anew what is in the store.")]
+ReportFile = Annotated[Path | None, typer.Option(help="A report to write, an HTML file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 EngineName = Annotated[
     str,

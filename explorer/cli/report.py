@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from core.files import check_output, read_file, write_file
+from core.files import check_output, read_file
 from explorer.cli import options
-from explorer.cli.command_io import print_note
+from explorer.cli.command_io import write_report
 from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import cli
 
@@ -45,8 +45,7 @@ def report(
         text = html_report.layer_report(loaded, found, recipe, pictures)
     else:
         text = html_report.neuron_report(loaded, found, unit, recipe, pictures[unit], opened)
-    write_file(out, text.encode())
-    print_note(f"{out}: {len(text) / 2**10:,.0f} KB")
+    write_report(out, text)
 
 
 @cli.command()

@@ -33,7 +33,7 @@ from core.sketchworld.seeds import MEASURING_SEED
 from core.sketchworld.world import CLASSES, draw
 from core.style import transfer
 from explorer.charts import graph_layout, kernel_pictures
-from explorer.library import effects
+from explorer.library import unit_places
 from explorer.prebuilt.pictures import known_words
 from explorer.rendering import render_recipe
 from explorer.store.results import Store
@@ -141,7 +141,7 @@ def circuits(network: Network) -> Image.Image:
     """Draw a class with the units that it listens to, and those that these listen to."""
     layer = network.shown[-1]
     unit = network.labels.index("wheel")
-    sample = sample_pictures(network, effects.drawings(), pictures_for(network))
+    sample = sample_pictures(network, unit_places.drawings(), pictures_for(network))
     circuit = CircuitMeter(network, sample).circuit(layer, unit, measured=False)
     names = {it.ref: f"{it.layer} {it.unit}" for it in circuit.nodes}
     ends = [(names[it.source], names[it.target]) for it in circuit.edges]

@@ -19,7 +19,7 @@ from core.neurons import render_neurons
 from core.progress import Progress
 from core.recipes.neuron import NeuronRecipe
 from explorer.jobs.worker import Worker
-from explorer.library import effects
+from explorer.library import effects, unit_places
 from explorer.rendering import render_recipe
 from explorer.ui import server_state
 from tests.conftest import as_network
@@ -79,6 +79,7 @@ def open_stand_in(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setitem(render_recipe.RENDERERS, NeuronRecipe.kind, stand_in.render)
     monkeypatch.setattr(render_neurons, "suggested_size", small)
     monkeypatch.setattr(effects, "PICTURES", EFFECT_DRAWINGS)
+    monkeypatch.setattr(unit_places, "DRAWINGS", EFFECT_DRAWINGS)
     render_recipe.forget_networks()
     st.cache_resource.clear()
     yield stand_in

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core.analysis import circuit_meter
 from explorer.library import background_task, circuits
 from explorer.library.circuits import CircuitPlace
+from explorer.paths import home
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
 from tests.pages.stand_in import StandIn, open_stand_in
@@ -90,13 +91,13 @@ def test_large_networks_are_measured_in_the_background(
         background_task, "start_task", lambda key, module, *_: started.append(module)
     )
     app = open_at("circuits", layer=stand_in.network.shown[1].name, unit="1")
-    assert started == [circuits.MODULE]
+    assert started == ["explorer.library.circuits"]
     assert [it.label for it in app.button if it.key.startswith("start circuit")]
 
 
 def test_a_damaged_file_is_measured_again(stand_in: StandIn) -> None:
     layer = stand_in.network.shown[1].name
     open_at("circuits", layer=layer, unit="1")
-    (file,) = (circuits.home() / circuits.FOLDER).iterdir()
+    (file,) = (home() / "circuits").iterdir()
     file.write_text('{"nodes": 3}')
     assert graph(open_at("circuits", layer=layer, unit="1"))["nodes"]

@@ -29,7 +29,7 @@ from core.sketchnet.labels import Label, Labels
 from core.sketchworld.seeds import World
 from explorer import layer_pages
 from explorer.jobs.queue_order import UNASKED
-from explorer.library import background_task, effects
+from explorer.library import background_task, effects, unit_places
 from explorer.library.effects import EffectPlace
 from explorer.rendering import render_recipe
 from explorer.reports.effect_report import answer_texts
@@ -570,7 +570,7 @@ def test_a_slow_network_is_measured_in_the_background(
     place = EffectPlace(network.name, network.fingerprint, layer.name, 2)
     app.button(key=f"start {place.key}").click().run()
     assert started == [(place.key, ["--network", "sketchnet", layer.name, "2"])]
-    effects.measure_place("sketchnet", None, None, layer.name, 2)
+    unit_places.measure_place("sketchnet", None, None, layer.name, 2, effects.measure_unit)
     assert effect(see(layer=layer.name, unit="2"))
 
 

@@ -15,7 +15,6 @@ from core.networks.unit_graph import UnitRef
 from explorer.charts import depth_colours
 from explorer.library import background_task, catalogue, circuits
 from explorer.library.circuits import CircuitPlace
-from explorer.library.effects import EffectPlace
 from explorer.reports import circuit_report
 from explorer.text import formatting
 from explorer.text.formatting import percent
@@ -121,11 +120,11 @@ def show(
     if words := circuit_meter.no_circuit(network, layer):
         st.caption(formatting.escape_markdown(words))
         return
-    place = CircuitPlace(EffectPlace(network.name, network.fingerprint, layer.name, unit, index))
+    place = CircuitPlace(network.name, network.fingerprint, layer.name, unit, index)
     try:
         circuit = place.read()
         if circuit is None and circuits.fits_a_page(network):
-            circuit = measured(network, layer, unit, place.unit.collection, place)
+            circuit = measured(network, layer, unit, place.collection, place)
     except ExplorerError as error:
         st.caption(f"It cannot be measured: {formatting.escape_markdown(str(error))}")
         return
@@ -161,7 +160,7 @@ def measured(
 @server_state.cached(METERS_AT_MOST)
 def _meter(network: Network, collection: str, _place: CircuitPlace) -> CircuitMeter:
     """Return what measures the circuits of a network; it keeps activations of the pictures."""
-    return circuits.meter_for(network, _place.unit)
+    return circuits.meter_for(network, _place)
 
 
 def _show_task(network: Network, place: CircuitPlace) -> None:
@@ -259,7 +258,7 @@ def _show_source(network: Network, circuit: Circuit, place: CircuitPlace) -> Non
     """Show on what it was measured, and links to other pages of the unit."""
     st.caption(
         formatting.escape_markdown(
-            f"Measured on {circuit.pictures} {place.unit.noun}. A percentage in the graph is the "
+            f"Measured on {circuit.pictures} {place.noun}. A percentage in the graph is the "
             "share of one connection in all that a neuron receives: its weight times the mean "
             f"activation of the neuron that it comes from. {circuit_report.POOLING}"
         )

@@ -9,10 +9,12 @@ from typing import TypeVar
 import streamlit as st
 from torch import Tensor
 
+from core.analysis.picture_sample import PictureSample
 from core.images import image_io
 from core.networks import Layer, Network, depth_sampling
 from core.paintings import PAINTINGS
 from core.recipes.recipe import Recipe
+from explorer import thumbnails
 from explorer.charts import depth_colours, figures
 from explorer.text.formatting import percent
 from explorer.ui import chart as ui_chart
@@ -244,6 +246,15 @@ def make_all(
     if not show_recipes(context, key, list(recipes.values()), lambda _: None):
         return None
     return {name: server_state.finished_image(it) or b"" for name, it in recipes.items()}
+
+
+def picture_urls(pictures: PictureSample, pixels: int) -> list[str]:
+    """Return the URL of each picture of a sample as the network sees it, enlarged to a square."""
+    found = []
+    for at in range(len(pictures)):
+        picture = image_io.to_picture(pictures.images(slice(at, at + 1))[0])
+        found.append(thumbnails.shrink(picture.resize((pixels, pixels)), pixels))
+    return found
 
 
 def image_tensor(image: bytes) -> Tensor:

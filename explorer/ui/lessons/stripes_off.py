@@ -9,10 +9,8 @@ from core.analysis.picture_sample import PictureSample
 from core.analysis.unit_effects import EffectMeter, UnitEffect
 from core.errors import ExplorerError
 from core.experiments import stripe_measures
-from core.images import image_io
 from core.networks import Layer, Network, depth_sampling
 from core.networks.known_networks import title_of
-from explorer import thumbnails
 from explorer.text.formatting import percent
 from explorer.ui import job_status, link_problems, server_state, url_controls, urls
 from explorer.ui.components import html_snippets
@@ -122,12 +120,8 @@ def neurons_of_stripes(network: Network, layer: str) -> list[int]:
 @server_state.cached(4)
 def shown_drawings(network: Network) -> list[tuple[str, str]]:
     """Return the class and the URL of each drawing that the experiment shows, cached."""
-    pictures, found = _shown(network), []
-    for at in range(len(pictures)):
-        picture = image_io.to_picture(pictures.images(slice(at, at + 1))[0])
-        large = picture.resize((PIXELS, PIXELS))
-        found.append((pictures.labels[at], thumbnails.shrink(large, PIXELS)))
-    return found
+    pictures = _shown(network)
+    return list(zip(pictures.labels, lesson_context.picture_urls(pictures, PIXELS), strict=True))
 
 
 def _shown(network: Network) -> PictureSample:

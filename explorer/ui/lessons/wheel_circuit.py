@@ -4,15 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.analysis import unit_labels
+from core.analysis import circuit_meter, unit_labels
 from core.analysis.circuits import CircuitEdge
-from core.errors import ExplorerError
+from core.errors import ExplorerError, of_sentence
 from core.experiments import wheel_measures
-from core.images import image_io
 from core.networks import Layer, Network, depth_sampling
-from core.networks.known_networks import title_of
 from core.networks.unit_graph import UnitGraph, UnitRef
-from explorer import thumbnails
 from explorer.charts.kernel_pictures import kernel_picture
 from explorer.reports import html_report
 from explorer.text import formatting
@@ -37,11 +34,7 @@ ENDS = (0.05, 0.25, 0.5)
 def stage(context: LessonContext) -> None:
     """Show a neuron of wheels, the neurons that it listens to, and wheels with one of them cut."""
     network = context.network
-    layers = layers_of(network)
-    if not layers:
-        raise ExplorerError(
-            f"the connections of {title_of(network.name)} cannot be read from its code"
-        )
+    layers = _readable_layers(network)
     layer = lesson_context.layer_slider(context, layers, _usual(layers))
     unit, edges = built_from(network, layer.name)
     cut = _chosen_cut(context, edges)
@@ -74,17 +67,25 @@ def layers_of(network: Network) -> list[Layer]:
     return [it for it in network.shown if it != network.class_layer and graph.layers_read(it)]
 
 
+def _readable_layers(network: Network) -> list[Layer]:
+    """Return the layers to choose from.
+
+    Raises:
+        ExplorerError: there is none.
+    """
+    layers = layers_of(network)
+    if not layers:
+        raise of_sentence(circuit_meter.unreadable(network))
+    return layers
+
+
 def _usual(layers: Sequence[Layer]) -> int:
     return depth_sampling.nearest_to_depth(layers, FIRST_DEPTH)
 
 
 def chosen_layer(network: Network) -> Layer:
     """Return the layer that the URL names, or that at which the slider begins."""
-    layers = layers_of(network)
-    if not layers:
-        raise ExplorerError(
-            f"the connections of {title_of(network.name)} cannot be read from its code"
-        )
+    layers = _readable_layers(network)
     names = [it.name for it in layers]
     return layers[names.index(urls.one_of("layer", names, names[_usual(layers)], []))]
 
@@ -143,11 +144,7 @@ def wheels_without(network: Network, layer: str, edge: CircuitEdge) -> list[tupl
     """
     pictures = wheel_measures.wheels(network, SHOWN)
     shares = wheel_measures.cut_for_each(network, edge, pictures)
-    found = []
-    for at, share in enumerate(shares):
-        picture = image_io.to_picture(pictures.images(slice(at, at + 1))[0])
-        found.append((thumbnails.shrink(picture.resize((PIXELS, PIXELS)), PIXELS), share))
-    return found
+    return list(zip(lesson_context.picture_urls(pictures, PIXELS), shares, strict=True))
 
 
 def _show_inputs(

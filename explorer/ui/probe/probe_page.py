@@ -174,6 +174,12 @@ def show_picture(view: ProbeView, lit: str | None = None, hint: str = "") -> Non
         switches.show_switch(view.switched, layer, view.unit)
     switches.show_list(network, view.switched)
     show_uses(view)
+    _show_answers(view)
+
+
+def _show_answers(view: ProbeView) -> None:
+    """Show the most probable classes, and what they become with units switched."""
+    network = view.network
     html_snippets.side_heading(f"What {title_of(network.name)} takes it for (probability)")
     if not view.result.classes:
         st.caption(
