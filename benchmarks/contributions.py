@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy import stats
 from torch import Tensor
 
 from core.analysis.attribution import enlarge
@@ -125,15 +126,6 @@ FORMULAS: Mapping[str, Callable[[Answer], Tensor]] = {
 }
 
 
-def spearman(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
-    """Return Spearman's rank correlation of two lists; equal values share their mean rank."""
-    ranks = []
-    for values in (one, other):
-        _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-        ranks.append((np.cumsum(counts) - (counts - 1) / 2)[inverse])
-    return float(np.corrcoef(*ranks)[0, 1])
-
-
 def curves(answer: Answer, order: Tensor) -> tuple[float, float]:
     """Return the mean probability of the class by deletion and by insertion, from 0 to 1.
 
@@ -162,7 +154,7 @@ def measure(drawings: int) -> tuple[Figures, Figures, Figures]:
         true = exact_effects(answer.network, answer.image, answer.layer, answer.wanted)
         found = {formula: compute(answer) for formula, compute in FORMULAS.items()}
         for formula, values in found.items():
-            _note(correlations, name, formula, spearman(values.numpy(), true.numpy()))
+            _note(correlations, name, formula, float(stats.spearmanr(values, true).statistic))
         orders = {
             "gradient x activation": [found["gradient x activation"].argsort(descending=True)],
             "gradient": [found["gradient"].argsort(descending=True)],
