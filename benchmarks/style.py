@@ -216,6 +216,8 @@ def losses(
 ) -> None:
     """Paint one image in every way, and compare the losses over time."""
     allocator.keep_freed_memory()
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     own = {"size": size, "steps": steps, "smallest": smallest}
     # The other libraries use Gram matrices, with a smaller weight of content by default.
     own |= {"loss": "gram", "balance": BALANCE, "variation": 0.0}
