@@ -79,8 +79,8 @@ class StyleTask:
         """Plan a style transfer of two images.
 
         Args:
-            network: the network. All sides use ``style_variant(network)``, as the explorer does,
-                with its padding and pooling.
+            network: the network. All sides use the explorer's variant of it, with the padding and
+                the pooling of the recipe, so that all minimise the same loss.
             content: file or name of a sample.
             style: file or name of a painting.
             settings: settings of the recipe.
@@ -89,9 +89,8 @@ class StyleTask:
         pictures = [open_image(it) for it in (content, style)]
         inputs = {image_io.fingerprint(it): image_io.encode_png(it) for it in pictures}
         one, other = inputs
-        variant = style_variant(network)
-        recipe = transfer.plan(variant, content=one, styles=(other,), **settings)
-        return cls(variant, recipe, inputs, folder)
+        recipe = transfer.plan(network, content=one, styles=(other,), **settings)
+        return cls(style_variant(network, recipe.pooling), recipe, inputs, folder)
 
     def subjects(self) -> StyleInputs:
         """Return the decoded images of the recipe."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmarks import style, style_pictures
 from benchmarks.style_sides import SIDES, Loss, StyleTask
@@ -22,6 +22,7 @@ from core.datasets import samples
 from core.images import image_io
 from core.networks import registry
 from core.style import loss_builder, transfer, wasserstein_loss
+from tests.conftest import as_network
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,24 @@ def test_every_side_goes_down_the_cost_that_is_measured(task: StyleTask, name: s
     # From noise, the loss of L-BFGS rises first; rounding decides for how many steps.
     costs = [loss.measured(image) for image in islice(SIDES[name](task), 100)]
     assert costs[-1] < 0.8 * costs[0]
+
+
+def test_what_is_measured_is_what_the_explorer_minimises() -> None:
+    """All sides use the pooling of the recipe, which is not that of the network for VGG."""
+    torch.manual_seed(0)
+    convolutions = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 8, 3, padding=1)
+    network = as_network(nn.Sequential(convolutions[0], nn.MaxPool2d(2), convolutions[1]), (48, 64))
+    settings = {"size": 64, "smallest": 64, "steps": 1, "loss": "gram", "pooling": "average"}
+    layers = {"style_layers": ("0", "2"), "content_layers": ("2",)}
+    task = StyleTask.named(network, "cat", "swirls", {**settings, **layers, "variation": 0.0})
+    loss = Loss(task, task.subjects().size)
+    *_, last = transfer.render(network, task.recipe, task.inputs)
+    picture = last.pictures[0]
+    assert isinstance(picture, transfer.StylePicture)
+    ours = json.loads(str(picture.facts["losses"]))
+    loss.measured(picture.image[None])
+    for name, theirs in loss.costs.latest.items():
+        torch.testing.assert_close(float(theirs), ours[name]["end"], rtol=0.05, atol=1e-6)
 
 
 def test_only_the_sides_own_work_is_timed(task: StyleTask) -> None:
