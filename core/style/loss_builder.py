@@ -210,19 +210,24 @@ def _style_terms(
     regions = list(dict.fromkeys(fingerprints))
     region_masks = [masks[fingerprints.index(region)] for region in regions]
     areas = [1.0 if mask is None else float(mean_per_image(mask)) for mask in region_masks]
-    terms_of = (
-        _nearest_losses(network, recipe, inputs, size, current)
-        if recipe.loss == NEAREST
-        else _statistics_losses(network, recipe, inputs, size)
-    )
+    # By the end of the names of their losses.
+    builders = {"": (1.0, _statistics_losses(network, recipe, inputs, size))}
+    if recipe.loss == NEAREST:
+        of_cells = _nearest_losses(network, recipe, inputs, size, current)
+        builders = {
+            "": (1 - nearest.STATISTICS, of_cells),
+            " statistics": (nearest.STATISTICS, builders[""][1]),
+        }
     padding = padding_of(network, recipe)
     terms = []
     for number, (region, mask, area) in enumerate(zip(regions, region_masks, areas, strict=True)):
         members = [at for at, it in enumerate(fingerprints) if it == region]
         padded_mask = None if mask is None else padding(resize_image(mask, size))
-        suffix = f" in region {number + 1}" if len(regions) > 1 else ""
-        pairs = zip(weights, terms_of(members, padded_mask, suffix), strict=True)
-        terms += [(weight * area / sum(areas), term) for weight, term in pairs]
+        region_suffix = f" in region {number + 1}" if len(regions) > 1 else ""
+        for suffix, (share, build) in builders.items():
+            losses_of = build(members, padded_mask, suffix + region_suffix)
+            factor = share * area / sum(areas)
+            terms += [(weight * factor, it) for weight, it in zip(weights, losses_of, strict=True)]
     return terms
 
 
@@ -231,8 +236,10 @@ def _statistics_losses(
 ) -> RegionLosses:
     """Return what builds losses that compare statistics of a region with those of its paintings.
 
-    The target of a region is the average of the statistics of its paintings.
+    The target of a region is the average of the statistics of its paintings. For the loss
+    ``nearest``, of which they are a part, they are those of the default loss.
     """
+    loss = STYLE_LOSSES[StyleRecipe.loss if recipe.loss == NEAREST else recipe.loss]
     shares = _normalise(recipe.style_shares, len(recipe.styles))
     targets = [style_targets(network, recipe, it, size) for it in inputs.styles]
 
@@ -243,7 +250,6 @@ def _statistics_losses(
             target = StyleTarget.mixed(
                 [targets[at][name] for at in members], [shares[at] for at in members]
             )
-            loss = STYLE_LOSSES[recipe.loss]
             terms.append(loss(name, target, layer_masks.get(name), f"style {name}{suffix}"))
         return terms
 
