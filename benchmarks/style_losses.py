@@ -47,6 +47,7 @@ from core.networks import registry
 from core.networks.network import Network
 from core.recipes.style import LOSSES, StyleRecipe
 from core.style import loss_builder, losses, transfer
+from core.style.border import padding_for
 from core.style.loss_builder import StyleInputs
 from core.style.losses import LayerWindow
 from explorer.cli.command_io import open_image, split_names
@@ -152,9 +153,8 @@ def measure(
     photograph = inputs.content
     if photograph is None:
         raise ValueError("there is no photograph to compare with")
-    before, after = (
-        judge.activations(loss_builder.PADDING(it), layers) for it in (photograph, image)
-    )
+    padding = padding_for(judge, layers)
+    before, after = (judge.activations(padding(it), layers) for it in (photograph, image))
     terms = [losses.content(it, before[it]) for it in layers]
     content = [float(it.loss(it.sums(after[it.layer], LayerWindow()))) for it in terms]
 

@@ -129,11 +129,12 @@ class Loss:
             strength = loss_builder.gradient_norms(network, bare, self.subjects)
             self.costs = loss_builder.build_losses(network, bare, self.subjects, size, strength)
             self.extractor = network.extractor(sorted(self.costs.layers - {IMAGE}))
+        self.padding = loss_builder.padding_of(task.network, task.recipe)
         self.pixels = size[0] * size[1]
 
     def __call__(self, image: Tensor) -> Tensor:
         """Return the loss of an image ``[1, 3, H, W]``."""
-        return -self.costs(self.extractor(loss_builder.PADDING(image))).sum() / self.pixels
+        return -self.costs(self.extractor(self.padding(image))).sum() / self.pixels
 
     def begun(self) -> Tensor:
         """Return the content image at the size of the loss, as the start of the optimisation."""
@@ -195,7 +196,7 @@ def pystiche(task: StyleTask) -> Iterator[Tensor]:
     criterion, optimiser_of = _pystiche(task, loss)
     image = loss.begun()
     probe = (image + 0.1).clamp(0, 1)
-    ours, theirs = loss.measured(probe), float(criterion(loss_builder.PADDING(probe)))
+    ours, theirs = loss.measured(probe), float(criterion(loss.padding(probe)))
     if abs(ours - theirs) > 0.01 * ours:
         raise ExplorerError(f"pystiche goes down another cost: {theirs} is not {ours}")
     optimiser = optimiser_of(image)
@@ -203,7 +204,7 @@ def pystiche(task: StyleTask) -> Iterator[Tensor]:
 
         def closure() -> float:
             optimiser.zero_grad()
-            value = criterion(loss_builder.PADDING(image)) * LOSS_SCALE
+            value = criterion(loss.padding(image)) * LOSS_SCALE
             value.backward()
             return float(value)
 
@@ -229,7 +230,7 @@ def _pystiche(task: StyleTask, loss: Loss) -> tuple[nn.Module, Callable[[Tensor]
     encoder = enc.MultiLayerEncoder([("normalise", normalise), *features.named_children()])
     subjects = loss.subjects
     terms: list[tuple[str, nn.Module]] = []
-    content = loss_builder.PADDING(resize_image(subjects.content, loss.size).clamp(0, 1))
+    content = loss.padding(resize_image(subjects.content, loss.size).clamp(0, 1))
     painting = loss_builder.resize_style(task.recipe, subjects.styles[0], loss.size)
     for weight, cost in loss.costs.terms:
         style = cost.name.startswith("style")
@@ -322,7 +323,8 @@ class BareNetwork:
     def __init__(self, task: StyleTask, size: tuple[int, int], rewritten: bool = False) -> None:
         layers = sorted({*task.recipe.content_layers, *task.recipe.style_layers})
         self.graph = task.network.extractor(layers, for_gradients=rewritten).body
-        image = loss_builder.PADDING(torch.rand(1, 3, *size)).to(task.network.device)
+        padding = loss_builder.padding_of(task.network, task.recipe)
+        image = padding(torch.rand(1, 3, *size)).to(task.network.device)
         self.image = image.contiguous(memory_format=torch.channels_last).requires_grad_()
         self.slopes = [torch.randn_like(it) for it in self.activations()]
 

@@ -76,6 +76,23 @@ def pad_by_reflection(image: Tensor, rows: tuple[int, int], cols: tuple[int, int
     return image
 
 
+def pad_symmetrically(image: Tensor, width: int) -> Tensor:
+    """Pad images ``[N, C, H, W]`` by their mirror image, which begins with the pixel at the border.
+
+    A row of pixels 1, 2, 3 with a ``width`` of 2 becomes 2, 1, 1, 2, 3, 3, 2.
+    """
+    for axis in (2, 3):
+        left = width
+        while left:
+            # A mirror image is not longer than the image.
+            step = min(left, image.shape[axis])
+            ends = (image.narrow(axis, at, step) for at in (0, image.shape[axis] - step))
+            first, last = (it.flip(axis) for it in ends)
+            image = torch.cat([first, image, last], axis)
+            left -= step
+    return image
+
+
 def pad_to_size(image: Tensor, size: tuple[int, int]) -> Tensor:
     """Pad images ``[N, C, H, W]`` by reflection to at least (height, width), alike on both sides.
 

@@ -13,16 +13,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.devices import falls_back, like
-from core.images.resize import pad_by_reflection
+from core.images.resize import pad_symmetrically
 
 
 @dataclass(frozen=True)
-class ReflectPad:
-    """Reflection padding of constant width, without any movement.
+class SymmetricPad:
+    """Padding by the mirror image, without any movement.
 
     It is for style transfer, where the image is compared with another image and must not move.
     Without padding, pixels at the border would influence fewer activations than other pixels. If a
-    convolution has no padding, they might influence no activation.
+    convolution has no padding, they might influence no activation. The pixels of the border are
+    repeated, too, so that all pixels have the same influence (``core.style.border``).
 
     Attributes:
         width: padding in pixels on each side.
@@ -32,8 +33,7 @@ class ReflectPad:
 
     def __call__(self, image: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return images ``[N, C, H, W]`` as ``[N, C, H + 2 width, W + 2 width]``."""
-        both_sides = (self.width, self.width)
-        return pad_by_reflection(image, both_sides, both_sides)
+        return pad_symmetrically(image, self.width)
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from torch import Tensor
 from core.fixed_order import mean_per_image, norm
 from core.images.channels import COLOUR
 from core.images.resize import reduced_size, resize_image
-from core.images.tiles import GRID, Box, Tiles
+from core.images.tiles import GRID, Tiles
 from core.networks.network import Network
 from core.optim import regularisers
-from core.optim.transforms import ReflectPad
+from core.optim.transforms import SymmetricPad
 from core.recipes.style import NEAREST, StyleRecipe
 from core.style import cell_matching, losses, nearest, tiled_statistics
+from core.style.border import Shares, inner_box, inner_shares, padding_for
 from core.style.loss_sum import LossSum
 from core.style.losses import LayerWindow, LossTerm, StyleTarget
 from core.style.wasserstein_loss import wasserstein
@@ -25,8 +26,6 @@ NOISE = 0.15
 GRADIENT_SIDE = 256
 # Lower bound of gradient norms, relative to the largest norm of a term.
 MIN_RELATIVE_NORM = 1e-4
-# Padding of images before the network.
-PADDING = ReflectPad()
 
 # The losses that compare statistics of a whole layer, by name.
 STYLE_LOSSES = {"gram": losses.gram, "wasserstein": wasserstein}
@@ -95,15 +94,21 @@ def build_losses(
             its targets; None for the content image alone.
     """
     pixels = float(size[0] * size[1])
-    padded = (size[0] + 2 * PADDING.width, size[1] + 2 * PADDING.width)
+    width = padding_of(network, recipe).width
+    padded = (size[0] + 2 * width, size[1] + 2 * width)
     layers = sorted({*recipe.content_layers, *recipe.style_layers})
-    inner = tiled_statistics.inner_positions(network, layers, padded, PADDING.width)
+    inner = inner_shares(network, layers, padded, width)
     weighted = _content_terms(network, recipe, inputs, size, inner)
     weighted += _style_terms(network, recipe, inputs, size, current)
     norms = {} if norms is None else norms
     terms = [(pixels * weight / norms.get(it.name, 1.0), it) for weight, it in weighted]
     variation = regularisers.squared_variation() * (recipe.variation * pixels)
     return LossSum.of(terms, variation if recipe.variation else None, inner)
+
+
+def padding_of(network: Network, recipe: StyleRecipe) -> SymmetricPad:
+    """Return the padding of a recipe's images before the network."""
+    return padding_for(network, (*recipe.content_layers, *recipe.style_layers))
 
 
 def gradient_norms(network: Network, recipe: StyleRecipe, inputs: StyleInputs) -> dict[str, float]:
@@ -132,7 +137,7 @@ def gradient_norms(network: Network, recipe: StyleRecipe, inputs: StyleInputs) -
             else resize_image(start, size).clamp(0, 1)
         )
         image = image.to(inputs.device).requires_grad_()
-        activations = extractor(PADDING(image))
+        activations = extractor(padding_of(network, recipe)(image))
         for _, term in loss_sum.terms:
             if term.name.startswith(kind):
                 loss = term.loss(term.sums(activations[term.layer], LayerWindow())).sum()
@@ -167,19 +172,20 @@ def _content_terms(
     recipe: StyleRecipe,
     inputs: StyleInputs,
     size: tuple[int, int],
-    inner: Mapping[str, Box],
+    inner: Mapping[str, Shares],
 ) -> list[tuple[float, LossTerm]]:
     """Return the weighted content losses, one for each layer, of the positions ``inner``."""
     if inputs.content is None:
         return []
-    image = PADDING(resize_image(inputs.content, size).clamp(0, 1))
+    image = padding_of(network, recipe)(resize_image(inputs.content, size).clamp(0, 1))
     names = list(recipe.content_layers)
     balance = recipe.balance if recipe.styles else 1.0
     weights = _normalise(recipe.content_weights, len(names))
     tiles = plan_tiles(network, recipe)
     activations = tiled_statistics.activations(network, image, names, tiles)
+    boxes = {name: inner_box(shares) for name, shares in inner.items()}
     return [
-        (balance * weight, losses.content(name, activations[name], inner.get(name)))
+        (balance * weight, losses.content(name, activations[name], boxes.get(name)))
         for name, weight in zip(names, weights, strict=True)
     ]
 
@@ -204,18 +210,24 @@ def _style_terms(
     regions = list(dict.fromkeys(fingerprints))
     region_masks = [masks[fingerprints.index(region)] for region in regions]
     areas = [1.0 if mask is None else float(mean_per_image(mask)) for mask in region_masks]
-    terms_of = (
-        _nearest_losses(network, recipe, inputs, size, current)
-        if recipe.loss == NEAREST
-        else _statistics_losses(network, recipe, inputs, size)
-    )
+    # By the end of the names of their losses.
+    builders = {"": (1.0, _statistics_losses(network, recipe, inputs, size))}
+    if recipe.loss == NEAREST:
+        of_cells = _nearest_losses(network, recipe, inputs, size, current)
+        builders = {
+            "": (1 - nearest.STATISTICS, of_cells),
+            " statistics": (nearest.STATISTICS, builders[""][1]),
+        }
+    padding = padding_of(network, recipe)
     terms = []
     for number, (region, mask, area) in enumerate(zip(regions, region_masks, areas, strict=True)):
         members = [at for at, it in enumerate(fingerprints) if it == region]
-        padded_mask = None if mask is None else PADDING(resize_image(mask, size))
-        suffix = f" in region {number + 1}" if len(regions) > 1 else ""
-        pairs = zip(weights, terms_of(members, padded_mask, suffix), strict=True)
-        terms += [(weight * area / sum(areas), term) for weight, term in pairs]
+        padded_mask = None if mask is None else padding(resize_image(mask, size))
+        region_suffix = f" in region {number + 1}" if len(regions) > 1 else ""
+        for suffix, (share, build) in builders.items():
+            losses_of = build(members, padded_mask, suffix + region_suffix)
+            factor = share * area / sum(areas)
+            terms += [(weight * factor, it) for weight, it in zip(weights, losses_of, strict=True)]
     return terms
 
 
@@ -224,8 +236,10 @@ def _statistics_losses(
 ) -> RegionLosses:
     """Return what builds losses that compare statistics of a region with those of its paintings.
 
-    The target of a region is the average of the statistics of its paintings.
+    The target of a region is the average of the statistics of its paintings. For the loss
+    ``nearest``, of which they are a part, they are those of the default loss.
     """
+    loss = STYLE_LOSSES[StyleRecipe.loss if recipe.loss == NEAREST else recipe.loss]
     shares = _normalise(recipe.style_shares, len(recipe.styles))
     targets = [style_targets(network, recipe, it, size) for it in inputs.styles]
 
@@ -236,7 +250,6 @@ def _statistics_losses(
             target = StyleTarget.mixed(
                 [targets[at][name] for at in members], [shares[at] for at in members]
             )
-            loss = STYLE_LOSSES[recipe.loss]
             terms.append(loss(name, target, layer_masks.get(name), f"style {name}{suffix}"))
         return terms
 
@@ -255,7 +268,7 @@ def _nearest_losses(
     photograph = inputs.content
     if photograph is None:
         raise ValueError("the loss nearest needs a content image")
-    query = PADDING(
+    query = padding_of(network, recipe)(
         nearest.matched_image(resize_image(photograph, size).clamp(0, 1), current, recipe.balance)
     )
     shares = _normalise(recipe.style_shares, len(recipe.styles))

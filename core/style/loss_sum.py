@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from core.images.tiles import Box, Tiles
+from core.images.tiles import Tiles
 from core.networks.network import FeatureExtractor
 from core.optim.activations import IMAGE, Activations
 from core.optim.image_pass import ImagePass
 from core.optim.objectives import Objective
+from core.style.border import Shares, inner_gradient
 from core.style.losses import LayerWindow, LossTerm, evaluate
 from core.style.moments import Sums
 from core.style.tiled_statistics import TileWindows, tile_windows
@@ -26,16 +26,15 @@ class LossSum(Objective):
     Attributes:
         terms: the weight of each loss, and the loss.
         penalty: regulariser of the image itself; None for no regulariser.
-        inner: the (rows, columns) of each layer's positions that belong to the image and not to its
-            padding, by layer name. Losses have no gradient for other positions: padding mirrors the
-            image, so that pixels near the border would have twice the influence, and a line would
-            appear where that ends. Layers that are missing have gradients everywhere.
+        inner: how much of each layer's cells is inside the image, by layer name. The gradient of
+            losses for a position is multiplied by it, see ``core.style.border``. Layers that are
+            missing have their whole gradient everywhere.
         latest: unweighted losses in the last evaluation, ``[N]`` by the name of the loss.
     """
 
     terms: tuple[tuple[float, LossTerm], ...] = ()
     penalty: Objective | None = None
-    inner: Mapping[str, Box] = field(default_factory=dict)
+    inner: Mapping[str, Shares] = field(default_factory=dict)
     latest: dict[str, Tensor] = field(default_factory=dict, compare=False)
 
     @classmethod
@@ -43,9 +42,9 @@ class LossSum(Objective):
         cls,
         terms: Sequence[tuple[float, LossTerm]],
         penalty: Objective | None = None,
-        inner: Mapping[str, Box] | None = None,
+        inner: Mapping[str, Shares] | None = None,
     ) -> LossSum:
-        """Create a ``LossSum`` of pairs (weight, loss), a regulariser, and the inner positions."""
+        """Create a ``LossSum`` of pairs (weight, loss), a regulariser, and ``inner``."""
         layers = frozenset(term.layer for _, term in terms)
         penalty_layers = frozenset() if penalty is None else penalty.layers
         return cls(
@@ -79,8 +78,7 @@ class LossSum(Objective):
         for _, term in self.terms:
             values, window = activations[term.layer], windows.get(term.layer, LayerWindow())
             if term.layer in self.inner and values.requires_grad:
-                box = window.inside(self.inner[term.layer]).within
-                values = _InnerGradient.apply(values, box)
+                values = inner_gradient(values, window, self.inner[term.layer])
             found.append(term.sums(values, window))
         return tuple(found)
 
@@ -148,26 +146,6 @@ class LossSum(Objective):
             image.backward(penalty_gradient, retain_graph=True)  # type: ignore[no-untyped-call]
         moved.backward(gradient)  # type: ignore[no-untyped-call]
         yield value.detach(), 1.0
-
-
-class _InnerGradient(torch.autograd.Function):
-    """Activations ``[N, C, H, W]`` with a gradient of zero outside of some (rows, columns)."""
-
-    @staticmethod
-    def forward(ctx: Any, activations: Tensor, box: Box) -> Tensor:
-        """Return the activations themselves."""
-        ctx.box = box
-        return activations.view_as(activations)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        """Set the gradient outside to zero, in place: the losses have made it for this alone."""
-        rows, cols = ctx.box
-        gradient[:, :, : rows.start] = 0
-        gradient[:, :, rows.stop :] = 0
-        gradient[..., : cols.start] = 0
-        gradient[..., cols.stop :] = 0
-        return gradient, None
 
 
 def _unused(activations: Activations) -> Tensor:

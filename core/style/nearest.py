@@ -10,6 +10,10 @@ For each layer the loss is the mean over positions and channels of ``(F - T)^2``
 mean of ``T^2``. ``F`` are the image's activations, and ``T`` those of the painting in the matched
 cells (``core.style.cell_matching``).
 
+Cells alone make pale pictures: each is matched to what resembles the photograph, so large parts of
+the painting are never used, and its strongest colours are missing. So ``STATISTICS`` of the style
+loss is the default loss, which compares statistics of whole layers (``core.style.losses``).
+
 The steps at a size are divided into rounds, and cells are matched when a round begins. In the first
 round of all, the photograph's cells are matched; in every other round, those of an average of the
 photograph and the image so far. So strokes that have begun to appear attract more of the same. The
@@ -21,8 +25,8 @@ Departures from the paper:
 - neighbouring cells prefer neighbouring matches, so that whole strokes are taken over and even
   regions do not become a repetition of a few cells (``core.style.match_coherence``)
 - a layer with several positions in a cell has a target for each of them, instead of their mean
-- differences are squared instead of cosines, so that colours need no correction at the end, and the
-  optimiser is that of the other losses
+- differences are squared instead of cosines, and the optimiser is that of the other losses
+- statistics of layers bring the painting's colours, which the paper corrects at the end
 - cells of the image and of the paintings are not rotated
 """
 
@@ -44,6 +48,8 @@ from core.style.moments import Sums, squared_distance
 # Weight of content relative to style at which the photograph and the image so far have the same
 # weight in the average that is matched.
 EVEN_BALANCE = 0.5
+# Share of a loss of statistics in the style loss, see the module's docstring.
+STATISTICS = 0.6
 # Largest number of rounds at each size, and least number of steps in a round. L-BFGS begins anew in
 # each, with a small step, so pictures of shorter rounds are grey.
 ROUNDS, ROUND_STEPS = 3, 16

@@ -102,45 +102,6 @@ def layer_sizes(
     return {name: (vertical[name].shape[2], horizontal[name].shape[3]) for name in names}
 
 
-def inner_positions(
-    network: Network, names: Sequence[str], size: tuple[int, int], padding: int
-) -> dict[str, Box]:
-    """Return the (rows, columns) of layers that belong to an image and not to its padding.
-
-    Layers are left out of which no position would remain.
-
-    Args:
-        network: the network.
-        names: names of layers with positions.
-        size: (height, width) of the image with its padding.
-        padding: width of the padding in pixels, on each side.
-    """
-    found: dict[str, Box] = {}
-    for name, counts in layer_sizes(network, names, size).items():
-        layer = network.layer(name)
-        rows, cols = (
-            _inner_span(layer, axis, counts[axis], length, padding)
-            for axis, length in enumerate(size)
-        )
-        if rows.start < rows.stop and cols.start < cols.stop:
-            found[name] = (rows, cols)
-    return found
-
-
-def _inner_span(layer: Layer, axis: int, count: int, length: int, padding: int) -> slice:
-    """Return those of a layer's ``count`` positions along an axis whose centre is in the image.
-
-    If their centres are unknown, positions are assumed to be evenly spaced.
-    """
-    span = layer.spans[axis] if layer.spans else None
-    if span is None or span.window is None or layer.stride is None:
-        border = round(padding * count / length)
-        return slice(border, count - border)
-    stride, centre = layer.stride[axis], sum(span.window) / 2
-    first, stop = (math.ceil((it - centre) / stride) for it in (padding, length - padding))
-    return slice(max(0, first), min(count, stop))
-
-
 @torch.no_grad()
 def _own_activations(
     network: Network, image: Tensor, names: Sequence[str], tiles: Tiles

@@ -31,11 +31,11 @@ from core.recipes.style import StyleRecipe
 from core.style.defaults import default_settings, variation_weight
 from core.style.image_sizes import plan_scales, rounds
 from core.style.loss_builder import (
-    PADDING,
     StyleInputs,
     build_losses,
     gradient_norms,
     noise_image,
+    padding_of,
     plan_tiles,
 )
 from core.style.loss_sum import LossSum, sum_over_tiles
@@ -164,6 +164,7 @@ def paint(
     adam_state: AdamState | None = None
     curves: dict[str, list[float]] = defaultdict(list)
     history = LossHistory(curves, recipe.steps * len(sizes))
+    padding = padding_of(network, recipe)
     done, generator = 0, torch.Generator().manual_seed(recipe.seed)
     for number, (size, steps) in enumerate(rounds(recipe, sizes)):
         image = upscale(image, initial_image(recipe, opened, size), recipe)
@@ -173,7 +174,7 @@ def paint(
             losses = losses.with_penalty(extra(size))
         canvas = _canvas(recipe, opened, image, adam_state)
         settings = _settings(network, recipe, size, steps)
-        for _ in ascend(network, losses, canvas, settings, PADDING, generator):
+        for _ in ascend(network, losses, canvas, settings, padding, generator):
             done += size[0] * size[1]
             for name, value in _numbers(losses).items():
                 curves[name].append(value)
@@ -225,7 +226,7 @@ def evaluate_losses(
     """Compute the unweighted losses for an image ``[1, 3, H, W]``, by the name of the loss."""
     layers = [term.layer for _, term in losses.terms]
     extractor = network.extractor(layers, for_gradients=True)
-    padded = PADDING(image)
+    padded = padding_of(network, recipe)(image)
     cover = tile_windows(network, layers, plan_tiles(network, recipe), _size(padded))
     losses.value_from_sums(sum_over_tiles(extractor, losses, padded, cover), image)
     return _numbers(losses)

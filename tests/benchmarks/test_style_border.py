@@ -40,15 +40,34 @@ def test_lines_are_those_at_a_distance_from_all_sides() -> None:
 
 
 def test_a_seam_is_found_where_it_is() -> None:
+    photographs = [style_border.profile(image(seed)) for seed in range(4, 8)]
     plain = [style_border.profile(image(seed)) for seed in range(4)]
-    assert style_border.summarise(plain)["border"] < 1.05
+    assert style_border.summarise(plain, photographs)["border"] < 1.05
     seams = []
     for seed in range(4):
         pixels = image(seed) * 0.5
         pixels[:, :, 8:-8, 8:-8] += 0.3
         seams.append(style_border.profile(pixels))
-    told = style_border.summarise(seams)
+    told = style_border.summarise(seams, photographs)
     assert told["at"] == 8 <= NEAR and told["border"] > 1.5 > 1.05 > told["chance"]
+
+
+def test_lines_of_the_photograph_are_no_seam() -> None:
+    profiles, photographs = [], []
+    for seed in range(4):
+        photograph, picture = image(seed + 4), image(seed)
+        for distance, height in ((6, 1.0), (40, 0.7), (61, 0.5)):
+            photograph[:, :, distance:-distance, distance:-distance] += height
+            picture[:, :, distance:-distance, distance:-distance] += 0.4 * height
+        profiles.append(style_border.profile(picture))
+        photographs.append(style_border.profile(photograph))
+    told = style_border.summarise(profiles, photographs)
+    assert told["border"] < 1.1 < 1.3 < told["with"]
+    # A seam that the photograph does not have remains.
+    for at, it in enumerate(profiles):
+        profiles[at] = it + 0.3 * (torch.arange(len(it)) == 9)
+    told = style_border.summarise(profiles, photographs)
+    assert told["at"] == 10 and told["border"] > 1.2
 
 
 def test_pairs_are_rendered_at_each_size(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from core.networks import registry
 from core.networks.network import Network
 from core.networks.variants import style_variant, with_pooling, with_replicate_padding
-from core.optim.transforms import ReflectPad
+from core.optim.transforms import SymmetricPad
 from tests.conftest import as_network
 
 
@@ -77,7 +77,7 @@ def test_deep_convolutions_repeat_the_last_row() -> None:
 
 def test_sketchnet_hardly_knows_where_a_flat_picture_ends() -> None:
     network = registry.load(registry.SKETCHNET, device="cpu")
-    image = ReflectPad()(torch.full((1, 3, 112, 144), 0.5))
+    image = SymmetricPad()(torch.full((1, 3, 112, 144), 0.5))
     for layer in ("relu4b", "relu5b"):
         apart = []
         for it in (network, style_variant(network)):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.optim.transforms import RandomAffine, RandomCrop, RandomShift, ReflectPad
+from core.optim.transforms import RandomAffine, RandomCrop, RandomShift, SymmetricPad
 
 
 def draws(seed: int) -> list[float]:
@@ -160,8 +160,8 @@ def test_a_tiny_picture_is_shifted_no_further_than_it_is_wide() -> None:
 @pytest.mark.parametrize("size", [(37, 52), (8, 9), (3, 64), (64, 2), (1, 5)])
 def test_a_frame_mirrors_thin_pictures_again_and_again(size: tuple[int, int]) -> None:
     image = torch.rand(2, 3, *size).requires_grad_()
-    framed = ReflectPad(8)(image)
+    framed = SymmetricPad(8)(image)
     beyond = ((0, 0), (0, 0), (8, 8), (8, 8))
-    assert np.array_equal(framed.detach(), np.pad(image.detach().numpy(), beyond, mode="reflect"))
+    assert np.array_equal(framed.detach(), np.pad(image.detach().numpy(), beyond, mode="symmetric"))
     framed.sum().backward()
     assert image.grad is not None and float(image.grad.sum()) == framed.numel()

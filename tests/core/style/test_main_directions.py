@@ -44,7 +44,7 @@ def whole_loss(
     norms = loss_builder.gradient_norms(variant, recipe, opened)
     whole = loss_builder.build_losses(variant, recipe, opened, opened.size, norms)
     with torch.no_grad():
-        image = loss_builder.PADDING(picture.image[None])
+        image = loss_builder.padding_of(variant, recipe)(picture.image[None])
         return -float(whole(variant.extractor(sorted(whole.layers))(image)))
 
 

@@ -18,7 +18,7 @@ from core.networks import network as network_module
 from core.networks.network import Network
 from core.optim.activations import IMAGE
 from core.optim.image_pass import ImagePass
-from core.optim.transforms import ReflectPad
+from core.optim.transforms import SymmetricPad
 from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from core.style import nearest, transfer
@@ -97,7 +97,7 @@ def test_a_coarse_position_is_compared_with_the_mean_of_its_cells() -> None:
 def test_the_gradient_of_tiles_is_that_of_the_whole_image() -> None:
     network = as_network(tiny_module()[:4])  # type: ignore[arg-type]
     image = torch.rand(1, 3, 143, 217, generator=torch.Generator().manual_seed(2))
-    frame = ReflectPad(7)
+    frame = SymmetricPad(7)
     sizes = {
         name: tuple(it.shape[2:])
         for name, it in network.activations(frame(image), ["1", "3"]).items()

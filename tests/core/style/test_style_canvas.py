@@ -8,7 +8,7 @@ from core.networks.network import Network
 from core.optim.activations import IMAGE
 from core.optim.ascent import AscentSettings, ascend
 from core.optim.objectives import Objective
-from core.optim.transforms import ReflectPad
+from core.optim.transforms import SymmetricPad
 from core.style.style_canvas import (
     AVERAGE_DECAY,
     PRECONDITIONER_POWER,
@@ -31,7 +31,7 @@ def climb(network: Network, canvas: StyleCanvas, target: Tensor, steps: int) -> 
     return [
         float(step.value)
         for step in ascend(
-            network, towards(target), canvas, settings, ReflectPad(1), torch.Generator()
+            network, towards(target), canvas, settings, SymmetricPad(1), torch.Generator()
         )
     ]
 
@@ -70,7 +70,7 @@ def test_the_picture_is_the_average_over_steps(tiny: Network, target: Tensor) ->
     torch.testing.assert_close(canvas.result, canvas.values.detach())
     settings = AscentSettings(6, cooldown=0, patience=0, redirect_relu_steps=0)
     after = []
-    for _ in ascend(tiny, towards(target), canvas, settings, ReflectPad(1), torch.Generator()):
+    for _ in ascend(tiny, towards(target), canvas, settings, SymmetricPad(1), torch.Generator()):
         after.append(canvas.values.detach().clone())
     weights = torch.tensor([AVERAGE_DECAY ** (6 - at) for at in range(1, 7)])
     wanted = (torch.cat(after) * (weights / weights.sum()).view(-1, 1, 1, 1)).sum(0, keepdim=True)

@@ -12,9 +12,8 @@ from core.networks.network import Network
 from core.optim import regularisers
 from core.optim.activations import IMAGE
 from core.optim.image_pass import ImagePass
-from core.optim.transforms import ReflectPad
-from core.style import losses, tiled_statistics, wasserstein_loss
-from core.style.film import temporal_loss
+from core.optim.transforms import SymmetricPad
+from core.style import border, losses, tiled_statistics, wasserstein_loss
 from core.style.loss_sum import LossSum
 from core.style.losses import StyleTarget
 from core.style.moments import moments
@@ -89,11 +88,11 @@ def test_the_gradient_is_that_of_the_whole_picture(
     picture: Tensor, kind: str, padding: int
 ) -> None:
     found = network()
-    frame = ReflectPad(7)
+    frame = SymmetricPad(7)
     other = frame(picture.flip(3) * 0.7)
     seen = found.activations(other, ["1", "4"])
     size = (other.shape[2], other.shape[3])
-    inner = tiled_statistics.inner_positions(found, ["1", "4"], size, padding) if padding else {}
+    inner = border.inner_shares(found, ["1", "4"], size, padding) if padding else {}
     mask = losses.resize_mask(
         torch.linspace(0, 1, 217).expand(1, 1, 143, 217), tuple(seen["4"].shape[2:])
     )
@@ -102,7 +101,7 @@ def test_the_gradient_is_that_of_the_whole_picture(
         [
             (1.0, loss("1", StyleTarget.of(moments(seen["1"])))),
             (0.7, loss("4", StyleTarget.of(moments(seen["4"])), mask)),
-            (2.0, losses.content("4", seen["4"], inner.get("4"))),
+            (2.0, losses.content("4", seen["4"], border.inner_box(inner["4"]) if inner else None)),
         ],
         0.5 * regularisers.squared_variation(),
         inner,
@@ -119,51 +118,6 @@ def test_the_gradient_is_that_of_the_whole_picture(
     assert one.grad is not None and tiled.grad is not None
     scale = float(one.grad.abs().max())
     torch.testing.assert_close(tiled.grad / scale, one.grad / scale, rtol=1e-3, atol=1e-4)
-
-
-def test_positions_of_the_padding_have_no_gradient() -> None:
-    found = network()
-    frame, image = ReflectPad(8), torch.rand(1, 3, 41, 50, generator=torch.Generator())
-    padded = frame(image)
-    size = (padded.shape[2], padded.shape[3])
-    inner = tiled_statistics.inner_positions(found, ["1", "4"], size, 8)
-    # The centre of row p of layer 1 is pixel 2 p + 2.5; the image is pixels 8 to 49 and 8 to 58.
-    assert inner["1"] == (slice(3, 24), slice(3, 28))
-    terms = [
-        (1.0, losses.gram("1", StyleTarget.of(moments(torch.rand(1, 5, 9, 9))))),
-        (0.3, losses.content("4", found.activations(padded.flip(3), ["4"])["4"])),
-    ]
-    activations = {
-        name: it.clone().requires_grad_()
-        for name, it in found.activations(padded, ["1", "4"]).items()
-    }
-    value = LossSum.of(terms, None, inner)(activations)
-    plain = LossSum.of(terms)
-    leaves = {name: it.detach().clone().requires_grad_() for name, it in activations.items()}
-    expected = plain(leaves)
-    assert torch.equal(value, expected)
-    value.sum().backward()  # type: ignore[no-untyped-call]
-    expected.sum().backward()  # type: ignore[no-untyped-call]
-    for name, (rows, cols) in inner.items():
-        ours, theirs = activations[name].grad, leaves[name].grad
-        assert ours is not None and theirs is not None
-        assert torch.equal(ours[..., rows, cols], theirs[..., rows, cols])
-        assert float(ours.abs().sum()) == pytest.approx(
-            float(ours[..., rows, cols].abs().sum()), rel=1e-5
-        )
-        assert float(theirs.abs().sum()) > 1.01 * float(ours.abs().sum())
-
-
-def test_a_further_penalty_keeps_the_inner_positions() -> None:
-    inner = {"1": (slice(1, 4), slice(1, 4))}
-    term = losses.gram("1", StyleTarget.of(moments(torch.rand(1, 5, 9, 9))))
-    further = temporal_loss(torch.rand(1, 3, 9, 9), torch.ones(1, 1, 9, 9))
-    assert LossSum.of([(1.0, term)], None, inner).with_penalty(further).inner == inner
-
-
-def test_no_positions_are_left_out_of_a_layer_with_too_few() -> None:
-    found = network()
-    assert tiled_statistics.inner_positions(found, ["1", "4"], (19, 60), 9) == {}
 
 
 def test_a_layer_that_sees_everything_needs_everything(tiny: Network) -> None:
