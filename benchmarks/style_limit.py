@@ -32,7 +32,7 @@ from benchmarks.style_sides import BareNetwork, StyleTask, own_steps
 from core import allocator
 from core.networks import registry
 from core.optim import lbfgs
-from core.style import eigenvectors, loss_builder, moments
+from core.style import loss_builder, moments, parallel
 from core.style.style_canvas import FrequencyPreconditioner
 from core.style.wasserstein_loss import KEPT, Directions
 from explorer.cli.command_io import split_names
@@ -109,7 +109,7 @@ def parts_of(
     parts: dict[str, Callable[[], object]] = {
         "network": rewritten,
         "products": lambda: [it() for it in products],
-        "eigen": lambda: eigenvectors.decompose(matrices),
+        "eigen": lambda: parallel.run(roots),
         "optimiser": optimiser,
     }
     return parts, operations

@@ -26,8 +26,11 @@ over its tiles. The losses of a large image can therefore be computed exactly, t
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,9 +39,11 @@ from core.fixed_order import squares_per_image, sum_per_image
 from core.images.resize import resize_linearly
 from core.images.tiles import Box
 from core.optim.objectives import TINY
-from core.style.eigenvectors import Eigenvectors, decompose
+from core.style import parallel
 from core.style.moments import Sums, cropped, product_sums, squared_distance
 
+# The gradient with respect to each of the sums; None for none.
+Gradients = tuple[Tensor | None, ...]
 EVERYWHERE: Box = (slice(None), slice(None))
 
 
@@ -77,56 +82,94 @@ class LossTerm:
             over the positions in a window. Added up over the tiles of an image, they are the sums
             over the whole image.
         loss: function that computes losses ``[N]`` from these sums.
-        begin: function that begins to do the same, if that needs eigenvectors; else None.
+        derivative: the same loss with its gradient, if that is computed apart from autograd.
     """
 
     name: str
     layer: str
     sums: Callable[[Tensor, LayerWindow], Sums]
     loss: Callable[[Sums], Tensor]
-    begin: Callable[[Sums], Spectral] | None = None
+    derivative: Derivative | None = None
 
     @classmethod
-    def spectral(
+    def with_derivative(
         cls,
         name: str,
         layer: str,
         sums: Callable[[Tensor, LayerWindow], Sums],
-        begin: Callable[[Sums], Spectral],
+        derivative: Derivative,
     ) -> LossTerm:
-        """Return a loss that needs eigenvectors."""
+        """Return a loss whose gradient is not computed by autograd."""
 
         def loss(values: Sums) -> Tensor:
-            begun = begin(values)
-            return begun.finish(*decompose([begun.matrix]))
+            return _differentiated([derivative], [values])[0]
 
-        return cls(name, layer, sums, loss, begin)
+        return cls(name, layer, sums, loss, derivative)
 
 
 @dataclass(frozen=True)
-class Spectral:
-    """A loss that is computed but for the eigenvectors of a matrix.
+class Derivative:
+    """A loss and its gradient, which are computed together.
 
     Attributes:
-        matrix: symmetric, ``[N, r, r]``, without gradient.
-        finish: function that computes losses ``[N]`` from the matrix's eigenvectors.
+        work: about how long that takes, relative to other losses.
+        compute: function that computes losses ``[N]`` from sums, and if asked for the gradient of
+            each loss with respect to each of the sums, of the same shape; None for none.
     """
 
-    matrix: Tensor
-    finish: Callable[[Eigenvectors], Tensor]
+    work: float
+    compute: Callable[[Sums, bool], tuple[Tensor, Gradients]]
 
 
 def evaluate(terms: Sequence[LossTerm], sums: Sequence[Sums]) -> list[Tensor]:
-    """Return the losses ``[N]`` of several terms; eigenvectors are computed at the same time.
+    """Return the losses ``[N]`` of several terms; those with a derivative at the same time."""
+    pairs = list(zip(terms, sums, strict=True))
+    apart = [(it.derivative, values) for it, values in pairs if it.derivative is not None]
+    found = iter(_differentiated([it for it, _ in apart], [values for _, values in apart]))
+    return [term.loss(values) if term.derivative is None else next(found) for term, values in pairs]
 
-    Operations are recorded for autograd in an order that does not depend on the threads.
-    """
-    begun = [it.begin and it.begin(values) for it, values in zip(terms, sums, strict=True)]
-    found = iter(decompose([it.matrix for it in begun if it is not None]))
-    return [
-        term.loss(values) if it is None else it.finish(next(found))
-        for term, values, it in zip(terms, sums, begun, strict=True)
-    ]
+
+def _differentiated(derivatives: Sequence[Derivative], sums: Sequence[Sums]) -> list[Tensor]:
+    """Return the losses ``[N]`` of several derivatives, which are computed at the same time."""
+    if not derivatives:
+        return []
+    flat = itertools.chain.from_iterable(sums)
+    return list(_Differentiated.apply(derivatives, [len(it) for it in sums], *flat))
+
+
+class _Differentiated(torch.autograd.Function):
+    """Losses whose gradients are computed together with them."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, derivatives: Sequence[Derivative], counts: Sequence[int], *flat: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Return the losses, each ``[N]``.
+
+        Args:
+            ctx: state for the backward pass.
+            derivatives: the losses and how to compute them.
+            counts: the number of sums of each loss.
+            flat: the sums of all losses.
+        """
+        values, needed = iter(flat), any(it.requires_grad for it in flat)
+        work = [
+            (it.work, functools.partial(it.compute, tuple(itertools.islice(values, count)), needed))
+            for it, count in zip(derivatives, counts, strict=True)
+        ]
+        found = parallel.run(work, all(it.device.type == "cpu" for it in flat))
+        ctx.gradients = [gradients for _, gradients in found]
+        return tuple(loss for loss, _ in found)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients for all sums."""
+        scaled = [
+            None if it is None else it * gradient.view(-1, *(1,) * (it.ndim - 1))
+            for gradient, them in zip(gradients, ctx.gradients, strict=True)
+            for it in them
+        ]
+        return None, None, *scaled
 
 
 def content(layer: str, target: Tensor, inner: Box | None = None) -> LossTerm:

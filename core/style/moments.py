@@ -208,9 +208,12 @@ def _sum(rows: Tensor, exact: bool) -> Tensor:
     # Several threads would divide the channels, and sum the last of each share in another order.
     with one_thread():
         total = rows[:, whole:].sum(1, dtype=kind)
-        if whole:
-            blocks = rows[:, :whole].view(len(rows), whole // BLOCK, BLOCK, -1)
-            total += blocks.sum(2).sum(1, dtype=kind)
+    if whole:
+        blocks = rows[:, :whole].reshape(-1, BLOCK, rows.shape[2])
+        # Each block is summed by one thread, also if several share the work.
+        sums = torch.bmm(rows.new_ones(len(blocks), 1, BLOCK), blocks)
+        with one_thread():
+            total += sums.view(len(rows), -1, rows.shape[2]).sum(1, dtype=kind)
     return total
 
 

@@ -6,16 +6,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from core.devices import exact, like
-from core.fixed_order import on_one_thread, one_thread
+from core.fixed_order import one_thread
 from core.optim.objectives import TINY
-from core.style.eigenvectors import Eigenvectors
-from core.style.losses import LossTerm, Spectral, StyleTarget, masked_sums
+from core.style.losses import Derivative, Gradients, LossTerm, StyleTarget, masked_sums
 from core.style.moments import Sums, moments, projected_moments
 
 # Value that is added to the diagonals of covariances, relative to the painting's mean variance. A
@@ -27,6 +25,9 @@ KEPT = 0.99
 # Number of channels from which on activations are projected on these directions before they are
 # multiplied. With fewer channels, more passes over the activations would take longer than that.
 PROJECTED = 256
+# Ratio of the smallest eigenvalue to the largest below which float32 is not enough: four times the
+# size of its rounding errors.
+SMALLEST = 4 * torch.finfo(torch.float32).eps
 
 
 def wasserstein(
@@ -51,10 +52,11 @@ def wasserstein(
     ``(k^1/2 - l^1/2)^2`` is the least that distributions with these variances can have. So this is
     a lower bound, which is 0 at ``K = L``, too.
 
-    Eigenvalues are computed in float64, and if all are kept, everything else, too. Rounding errors
-    of float32, which are in proportion to the largest eigenvalue, would make the small ones larger,
-    and the loss too small: by 7 % of the painting's energy in deep layers, and negative for the
-    painting itself.
+    If all directions are kept, everything is computed in float64. Rounding errors of float32, which
+    are in proportion to the largest eigenvalue, would make the small ones larger, and the loss too
+    small: by 7 % of the painting's energy in deep layers, and negative for the painting itself. The
+    eigenvalues of the leading directions differ less, and eigenvectors take half the time in
+    float32; see ``SMALLEST``.
 
     Args:
         layer, style, mask, name: see ``gram``.
@@ -62,27 +64,14 @@ def wasserstein(
             directions one by one.
     """
     leading = Directions.of(style, kept)
-    energy = exact(style.gram).trace().clamp(min=TINY)
-
-    def begin(sums: Sums) -> Spectral:
-        mean, inner, trace = leading.statistics(sums)
-        jittered = leading.jittered(inner.detach())
-
-        def finish(found: Eigenvectors) -> Tensor:
-            total = trace + leading.jitter * leading.channels
-            squared = (mean - leading.mean).square().sum(1)
-            roots, inside = _RootTrace.apply(inner, jittered, *found, leading.scale)
-            if leading.others:
-                # Rounding can make the variance of directions that are never active negative.
-                outside = (total - inside).clamp(min=leading.jitter * leading.others)
-                roots = roots + (outside * leading.rest).sqrt()
-            distance = squared + total + leading.scale.sum() + leading.rest - 2 * roots
-            return like(distance.clamp(min=0) / energy, sums[0])
-
-        return Spectral(jittered, finish)
-
-    term_name = name or f"style {layer}"
-    return LossTerm.spectral(term_name, layer, masked_sums(leading.sums, mask), begin)
+    # In proportion to the operations for the eigenvectors, and those for ``R^T K R``.
+    projection = 0 if leading.projects else leading.channels**2 * len(leading.scale)
+    return LossTerm.with_derivative(
+        name or f"style {layer}",
+        layer,
+        masked_sums(leading.sums, mask),
+        Derivative(len(leading.scale) ** 3 + projection, leading.distance),
+    )
 
 
 @dataclass(frozen=True)
@@ -95,6 +84,7 @@ class Directions:
         scale: ``S``, ``[r]``, variance of the painting in these directions.
         rest: ``l``, variance of the painting in all other directions.
         jitter: variance that is added in each direction.
+        energy: mean squared length of the painting's activations, ``trace(L) + |n|^2``.
     """
 
     mean: Tensor
@@ -102,6 +92,7 @@ class Directions:
     scale: Tensor
     rest: Tensor
     jitter: Tensor
+    energy: Tensor
 
     @classmethod
     def of(cls, style: StyleTarget, kept: float) -> Directions:
@@ -115,7 +106,8 @@ class Directions:
             values = values.clamp(min=jitter)
             others = int((values.cumsum(0) <= (1 - kept) * values.sum()).sum()) if kept < 1 else 0
             root = vectors[:, others:] * values[others:].sqrt()
-        return cls(mean, root, values[others:], values[:others].sum(), jitter)
+        energy = exact(style.gram).trace().clamp(min=TINY)
+        return cls(mean, root, values[others:], values[:others].sum(), jitter, energy)
 
     @property
     def channels(self) -> int:
@@ -139,9 +131,41 @@ class Directions:
         # Rounded products disturb only directions whose variance is too small to be kept.
         return moments(activations, weight, exact=not self.others)
 
-    def statistics(self, sums: Sums) -> tuple[Tensor, Tensor, Tensor]:
+    def distance(self, sums: Sums, with_gradient: bool) -> tuple[Tensor, Gradients]:
+        """Return the distance of ``wasserstein``, ``[N]``, and its gradient for the sums.
+
+        It is in the precision of the sums; without ``with_gradient``, the gradient is None.
+        """
+        values = sums if self.others else tuple(map(exact, sums))
+        mean, inner, trace = self._statistics(values)
+        matrix = self._jittered(inner)
+        roots, inverse = _root(matrix, with_gradient)
+        rest = trace + self.jitter * self.channels
+        slope = torch.zeros_like(rest)
+        if self.others:
+            inside = (exact(matrix.diagonal(dim1=1, dim2=2)) / self.scale).sum(1)
+            left, least = rest - inside, self.jitter * self.others
+            # Rounding can make the variance of directions that are never active negative.
+            outside = left.clamp(min=least)
+            roots = roots + (outside * self.rest).sqrt()
+            slope = torch.where(left >= least, (self.rest / outside).sqrt(), slope)
+        squared = (mean - self.mean).square().sum(1)
+        whole = squared + rest + self.scale.sum() + self.rest - 2 * roots
+        loss = like(whole.clamp(min=0) / self.energy, sums[0])
+        if inverse is None:
+            return loss, (None,) * len(sums)
+        share = (whole >= 0).double() / self.energy
+        for_inner = like(share, inverse)[:, None, None] * (
+            torch.diag_embed(like(slope[:, None] / self.scale, inverse)) - inverse
+        )
+        for_mean = 2 * share[:, None] * (mean - self.mean)
+        gradients = self._gradients(values, for_mean, like(for_inner, inner), share * (1 - slope))
+        pairs = zip(gradients, sums, strict=True)
+        return loss, tuple(None if it is None else like(it, other) for it, other in pairs)
+
+    def _statistics(self, sums: Sums) -> tuple[Tensor, Tensor, Tensor]:
         """Return the mean ``[N, C]``, ``R^T K R`` as ``[N, r, r]`` and ``trace K`` as ``[N]``."""
-        products, count, values, *squares = sums if self.others else map(exact, sums)
+        products, count, values, *squares = sums
         average, mean = products / count[:, None, None], values / count[:, None]
         if squares:
             centred = average[:, -1, :-1]
@@ -150,53 +174,57 @@ class Directions:
             return exact(mean), inner, trace
         covariance = average - mean[:, :, None] * mean[:, None]
         root = like(self.root, covariance)
-        inner = on_one_thread(lambda it: root.mT @ it @ root, covariance)
+        inner = root.mT @ covariance @ root
         return exact(mean), inner, exact(covariance.diagonal(dim1=1, dim2=2)).sum(1)
 
-    @torch.no_grad()
-    def jittered(self, inner: Tensor) -> Tensor:
-        """Return ``M = R^T K R + jitter S`` in float64 for ``R^T K R: [N, r, r]``."""
-        with one_thread():
-            matrix = exact(inner)
-            return (matrix + matrix.mT) / 2 + torch.diag(self.jitter * self.scale)
+    def _gradients(
+        self, sums: Sums, for_mean: Tensor, for_inner: Tensor, for_trace: Tensor
+    ) -> Gradients:
+        """Return the gradient for the sums from that for the results of ``_statistics``."""
+        products, count, values, *squares = sums
+        mean = exact(values / count[:, None])
+        if squares:
+            for_products = torch.zeros_like(products)
+            centred = (products[:, -1, :-1] / count[:, None])[..., None]
+            for_products[:, :-1, :-1] = for_inner
+            for_products[:, -1, :-1] = -2 * (for_inner @ centred)[..., 0]
+            for_values = for_mean - 2 * for_trace[:, None] * mean
+            each = [for_products, None, for_values, for_trace]
+        else:
+            root = like(self.root, for_inner)
+            for_products = root @ for_inner @ root.mT
+            for_products.diagonal(dim1=1, dim2=2).add_(like(for_trace, for_products)[:, None])
+            for_values = (
+                for_mean - 2 * exact(for_products @ like(mean, for_products)[..., None])[..., 0]
+            )
+            each = [for_products, None, for_values]
+        return tuple(
+            None if it is None else it / like(count, it).view(-1, *(1,) * (it.ndim - 1))
+            for it in each
+        )
 
+    def _jittered(self, inner: Tensor) -> Tensor:
+        """Return ``M = R^T K R + jitter S`` for ``R^T K R: [N, r, r]``.
 
-class _RootTrace(torch.autograd.Function):
-    """``trace M^1/2`` and ``trace (M S^-1)`` for ``M`` of ``Directions.jittered``.
-
-    The second is the variance in the span of ``R``, with the jitter in each direction. Everything
-    is computed in float64, by one thread: several would need longer, and round in other ways. The
-    gradient of ``trace M^1/2`` is ``M^-1/2 / 2``.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, inner: Tensor, jittered: Tensor, values: Tensor, vectors: Tensor, scale: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return both traces, float64 ``[N]``.
-
-        Args:
-            ctx: state for the backward pass.
-            inner: ``R^T K R``, ``[N, r, r]``; gradients are with respect to it.
-            jittered: ``M``, ``[N, r, r]``.
-            values, vectors: eigenvalues ``[N, r]`` and eigenvectors ``[N, r, r]`` of ``M``.
-            scale: ``S``, ``[r]``.
+        It is float64 if all directions are kept, else in the precision of ``R^T K R``.
         """
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(values, like(vectors, inner), scale)
-        inside = (jittered.diagonal(dim1=1, dim2=2) / scale).sum(1)
-        return values.clamp(min=0).sqrt().sum(1), inside
+        matrix = exact(inner)
+        jittered = (matrix + matrix.mT) / 2 + torch.diag(self.jitter * self.scale)
+        return jittered.to(inner.dtype)
 
-    @staticmethod
-    def backward(ctx: Any, roots: Tensor, inside: Tensor | None) -> tuple[Tensor | None, ...]:
-        """Return the gradient for ``R^T K R``; eigenvalues of about 0 have none."""
-        values, vectors, scale = ctx.saved_tensors
-        roots = torch.zeros_like(values[:, 0]) if roots is None else roots
-        least = torch.finfo(values.dtype).eps * values[:, -1:]
-        inverse = torch.where(values > least, values.clamp(min=TINY**2).rsqrt() / 2, 0.0)
-        weights = like(inverse * roots[:, None], vectors)
-        with one_thread():
-            gradient = (vectors * weights[:, None]) @ vectors.mT
-        if inside is not None:
-            gradient = gradient + torch.diag_embed(like(inside[:, None] / scale, vectors))
-        return gradient, None, None, None, None
+
+def _root(matrix: Tensor, inverted: bool) -> tuple[Tensor, Tensor | None]:
+    """Return ``trace M^1/2``, float64 ``[N]``, and if asked for ``M^-1/2``, for ``M: [N, r, r]``.
+
+    Eigenvalues of about 0 have no part in the inverse.
+    """
+    values, vectors = torch.linalg.eigh(matrix)
+    if values.dtype == torch.float32 and bool((values[:, 0] < SMALLEST * values[:, -1]).any()):
+        values, vectors = torch.linalg.eigh(matrix.double())
+    trace = exact(values).clamp(min=0).sqrt().sum(1)
+    if not inverted:
+        return trace, None
+    least = torch.finfo(values.dtype).eps * values[:, -1:]
+    inverse = torch.where(values > least, values.clamp(min=TINY**2).rsqrt(), 0.0)
+    vectors = like(vectors, matrix)
+    return trace, (vectors * like(inverse, vectors)[:, None]) @ vectors.mT

@@ -1,5 +1,6 @@
-"""Eigenvectors of several matrices at the same time."""
+"""Functions that run at the same time, such as eigenvectors of several matrices."""
 
+import functools
 import threading
 from collections.abc import Iterator
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.style import eigenvectors
+from core.style import parallel
 
 
 @pytest.fixture(autouse=True)
@@ -28,12 +29,22 @@ def matrices() -> list[Tensor]:
     return [it @ it.mT for it in halves]
 
 
+def decompose(found: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    """Return the eigenvalues and eigenvectors of several matrices."""
+
+    def decomposed(matrix: Tensor) -> tuple[Tensor, Tensor]:
+        values, vectors = torch.linalg.eigh(matrix)
+        return values, vectors
+
+    return parallel.run([(len(it[0]) ** 3, functools.partial(decomposed, it)) for it in found])
+
+
 @pytest.mark.parametrize("threads", [1, 2, 5, 8])
 def test_eigenvectors_are_those_of_each_matrix_and_have_the_same_bits(threads: int) -> None:
     torch.set_num_threads(1)
     expected = [torch.linalg.eigh(it) for it in matrices()]
     torch.set_num_threads(threads)
-    found = eigenvectors.decompose(matrices())
+    found = decompose(matrices())
     for matrix, (values, vectors), (other, those) in zip(matrices(), found, expected, strict=True):
         assert torch.equal(values, other)
         assert torch.equal(vectors, those)
@@ -53,14 +64,14 @@ def test_matrices_are_divided_among_threads(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(torch.linalg, "eigh", eigh)
     torch.set_num_threads(2)
-    eigenvectors.decompose(matrices()[:2])
+    decompose(matrices()[:2])
     assert len(threads) == 2
     assert {own for _, own in threads} == {1}
 
 
 def test_threads_that_start_later_have_as_many_threads_as_before() -> None:
     torch.set_num_threads(2)
-    eigenvectors.decompose(matrices())
+    decompose(matrices())
     seen: list[int] = []
     other = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
     other.start()
@@ -82,4 +93,4 @@ def test_an_error_of_another_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(torch.linalg, "eigh", eigh)
     torch.set_num_threads(2)
     with pytest.raises(ValueError, match="no eigenvectors"):
-        eigenvectors.decompose(matrices()[:2])
+        decompose(matrices()[:2])
