@@ -29,7 +29,7 @@ function build(drawing, data) {
     const made = element("button", "node", drawing);
     made.type = "button";
     element("span", "frame", made);
-    for (const name of ["title", "note"]) element("span", name, made).textContent = node[name];
+    for (const name of ["title", "note"]) showName(element("span", name, made), node[name]);
     made.title = node.label;
   }
 }
@@ -39,7 +39,7 @@ function patch(made, node) {
   made.disabled = node.fixed;
   made.setAttribute("aria-label", node.label);
   made.style.setProperty("--colour", node.colour);
-  made.querySelector(".note").textContent = node.note;
+  showName(made.querySelector(".note"), node.note);
   if (node.chosen) made.setAttribute("aria-current", "true");
   else made.removeAttribute("aria-current");
   const frame = made.querySelector(".frame");
