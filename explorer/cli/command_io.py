@@ -73,12 +73,10 @@ def print_left_out(skipped: "Mapping[str, str]") -> None:
     """Print why pictures of a collection were left out: of the first ones, and how many more.
 
     Args:
-        skipped: reasons, by name of the picture.
+        skipped: reasons, which name the picture, by name of the picture.
     """
-    from core.datasets.image_source import printable
-
-    for name, reason in islice(skipped.items(), LEFT_OUT_SHOWN):
-        print_note(f"left out {printable(name)}: {reason}")
+    for reason in islice(skipped.values(), LEFT_OUT_SHOWN):
+        print_note(f"left out: {reason}")
     if len(skipped) > LEFT_OUT_SHOWN:
         print_note(f"and {len(skipped) - LEFT_OUT_SHOWN:,} more")
 

@@ -16,13 +16,15 @@ MORE = 2
 def test_the_first_ones_are_named_and_the_others_counted(
     command: tuple[str, ...], tmp_path: Path
 ) -> None:
-    samples.picture("cat").resize((96, 64)).save(tmp_path / "cat.png")
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    samples.picture("cat").resize((96, 64)).save(folder / "cat.png")
     for at in range(LEFT_OUT_SHOWN + MORE):
-        (tmp_path / f"broken {at}.png").write_bytes(b"no picture")
+        (folder / f"broken {at}.png").write_bytes(b"no picture")
     name, *options = command
-    place = (name, "sketchnet", "relu5b", "79", "--images", str(tmp_path), *options)
+    place = (name, "sketchnet", "relu5b", "79", "--images", str(folder), *options)
     done = CliRunner().invoke(cli, place, catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    named = [line for line in done.stderr.splitlines() if line.startswith("left out broken ")]
+    named = [line for line in done.stderr.splitlines() if line.startswith("left out: broken ")]
     assert len(named) == LEFT_OUT_SHOWN
     assert f"and {MORE} more" in done.stderr
