@@ -86,7 +86,7 @@ def test_other_pictures_of_a_popover_are_not_lost_either(page: Page, way: str) -
     else:
         popover.get_by_text("Use the camera").click()
         # Until the camera shows something.
-        page.wait_for_function("document.querySelector('video')?.videoWidth", timeout=SHOWN)
+        page.wait_for_function("() => document.querySelector('video')?.videoWidth", timeout=SHOWN)
         popover.get_by_test_id("stCameraInputButton").click()
     page.keyboard.press("Escape")
     expect(popover).to_have_count(0)
