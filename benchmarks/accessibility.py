@@ -142,6 +142,7 @@ def show_as(page: Page, scheme: str, width: int) -> None:
     """Show the open page in a theme, and in a window of a width in pixels that ``WINDOWS`` has."""
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": width, "height": WINDOWS[width]})
+    page.mouse.move(0, 0)  # what appears under the pointer is half transparent at first
     page.wait_for_timeout(DRAWN)
     page.wait_for_function(COMPLETED)
 

@@ -192,8 +192,8 @@ def _caption(network: Network, circuit: Circuit) -> str:
             "of all weights. Which connections matter for pictures is not measured yet."
         )
     return (
-        f"<b>{words}</b> {circuit_report.LEGEND} Click a neuron to walk on, or a connection to see "
-        "its weights."
+        f"<b>{words}</b> {circuit_report.LEGEND} Percentages are shares of all that a neuron "
+        "receives. Click a neuron to walk on, or a connection to see its weights."
     )
 
 

@@ -4,13 +4,13 @@
 const SVG = "http://www.w3.org/2000/svg";
 // Sides of the pictures in pixels, on a wide page and on a phone. The largest is used with which the
 // drawing is at most this part of the window high.
-const SIDES = { wide: [116, 96, 76], phone: [76, 60] };
+const SIDES = { wide: [168, 140, 116, 96, 76], phone: [76, 60] };
 const PHONE = 560;
 const HIGH = 0.7;
 const ROW_GAP = 16;
 const LINE_GAP = 26; // between two lines: an edge leads through it
 const BOX = { top: 24, bottom: 8 };
-const WIDEST_GAP = 96; // between two columns of a graph that is spread
+const WIDEST_GAP = 176; // between two columns of a graph that is spread
 const MARGIN = 14; // left and right of the drawing, for edges from line to line
 const TIP = 6;
 const THICKEST = 5;
