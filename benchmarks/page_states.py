@@ -75,7 +75,7 @@ def _fail(page: Page, server: Server) -> None:
 
 def _refuse(page: Page, server: Server) -> None:
     """Add a file that has no weights."""
-    field = page.locator('[data-testid="stFileUploader"] input[type="file"]').last
+    field = page.locator('[data-testid="stForm"] input[type="file"]').last
     weights = {"name": "cat.safetensors", "mimeType": "text/plain", "buffer": b"no weights"}
     field.set_input_files(weights, timeout=BEGUN)
     page.get_by_text("cat.safetensors").wait_for(timeout=SEEN)
