@@ -31,11 +31,13 @@ def explanation_report(
         neurons: pictures of what the neurons look for, by layer and unit, as far as there are any.
     """
     versus = f" rather than {found.against}" if found.against else ""
+    logit = "difference of both logits" if found.against else "logit"
     note = (
         f"{title_of(found.network.name)}, {formatting.probability(found.probability)} for "
-        f"{found.wanted}. A number is the gradient of the logit times the activation, summed over "
-        "positions, with its share of the layer; then how the logit really changes without the "
-        "neuron. Beside the picture of a neuron, the image is bright where the neuron counts."
+        f"{found.wanted}. A number is the gradient of the {logit} times the activation, summed "
+        f"over positions, with its share of the layer; then how the {logit} really changes "
+        "without the neuron. Beside the picture of a neuron, the image is bright where the neuron "
+        "counts."
     )
     seen = html_report.encode_png_url(image_io.to_picture(found.image))
     body = [GRID, f'<div class="large">{html_report.figure(seen, image, False)}</div>']
@@ -67,7 +69,7 @@ def _figure(
     """Return HTML of a neuron: its picture, where it counts, and how much."""
     picture = draw_evidence(found, layer, unit, neurons.get((layer, unit.unit)))
     caption = (
-        f"{f'{unit.unit} {unit.name}'.strip()}: {formatting.signed(unit.contribution)} "
+        f"{unit.name or 'neuron'} {unit.unit}: {formatting.signed(unit.contribution)} "
         f"({formatting.percent(unit.share)}); without it {formatting.signed(-unit.effect)}"
     )
     return html_report.figure(html_report.encode_png_url(picture), caption, False)

@@ -46,7 +46,7 @@ def test_two_classes_are_told_apart_also_in_a_report(tmp_path: Path) -> None:
     assert len(page.pictures) == 5
     units = told["layers"]["relu5b"]
     assert numbers(text) == [{"layer": "relu5b", **it} for it in units["for"] + units["against"]]
-    assert all(f"{it['unit']} {it['name']}".strip() in text for it in units["for"])
+    assert all(f"{it['name'] or 'neuron'} {it['unit']}: +" in text for it in units["for"])
 
 
 def test_an_unknown_class_is_refused() -> None:
