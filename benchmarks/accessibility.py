@@ -1,10 +1,10 @@
 """Accessibility of all pages: ``python -m benchmarks.accessibility``.
 
 The real app runs in a real browser, and axe-core checks every page in both themes on a phone, on a
-laptop and on a wide screen. A table says how many serious and critical faults each page has. All
-faults are printed, and ``--out`` keeps a screenshot of each page in each theme and width. The
-pictures on the pages are rendered first, which takes some minutes; ``--home`` keeps them for the
-next run.
+laptop and on a wide screen, also while work runs, after it was stopped or has failed, and with open
+popovers and dialogs. A table says how many serious and critical faults each page has. All faults
+are printed, and ``--out`` keeps a screenshot of each page in each theme and width. The pictures on
+the pages are rendered first, which takes some minutes; ``--home`` keeps them for the next run.
 """
 
 import json
@@ -17,11 +17,13 @@ from typing import Annotated
 
 import typer
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, sync_playwright
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.first_sight import launch
+from benchmarks.page_states import STATES, PageState
 from benchmarks.server import Server
 from benchmarks.tour import MAIN, unsettled
 
@@ -33,14 +35,21 @@ PLACES = (
     "lessons?lesson=3&present=2",
     "neuron?layer=relu4b&unit=56&present=1",
     "layers",
+    "layers?diagram=open",
+    "layers?find=eye",
+    "layers?layer=relu3b&show=both",
     "neuron?layer=relu4b&unit=56",
     "probe",
     "circuits",
     "circuits?layer=relu4b&unit=34",
     "dream",
     "depths",
+    "dream?vary=strength&down=seed&size=128&steps=2",
     "style",
+    # What is painted so is too weak, which the page says.
+    "style?balance=20&size=192",
     "style_depths",
+    "style_depths?cell=matrix-2-2",
     "style_depths?view=rows",
     "style_depths?view=together",
     "gallery",
@@ -133,6 +142,7 @@ def show_as(page: Page, scheme: str, width: int) -> None:
     """Show the open page in a theme, and in a window of a width in pixels that ``WINDOWS`` has."""
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": width, "height": WINDOWS[width]})
+    page.mouse.move(0, 0)  # what appears under the pointer is half transparent at first
     page.wait_for_timeout(DRAWN)
     page.wait_for_function(COMPLETED)
 
@@ -148,6 +158,18 @@ def photograph(page: Page, file: Path) -> None:
     page.set_viewport_size(window)
 
 
+def all_states() -> dict[str, PageState]:
+    """Return all states that are checked, by name: the places, then those of ``STATES``."""
+    places = {it: PageState(it, _settle) for it in PLACES}
+    return {**places, **{f"{it.place.split('?')[0]} {name}": it for name, it in STATES.items()}}
+
+
+def _settle(page: Page, server: Server) -> None:
+    """Wait until a page has everything that it requested."""
+    if busy := unsettled(page, PATIENCE):
+        Console().print(f"{page.url} is checked while it waits for {busy}")
+
+
 def main(
     pages: Annotated[str, typer.Option(help="Such as layers,neuron; all by default.")] = "",
     out: Annotated[Path | None, typer.Option(help="A folder for screenshots.")] = None,
@@ -156,7 +178,6 @@ def main(
 ) -> None:
     """Check all pages, and print their faults."""
     asked = pages.split(",")
-    places = [it for it in PLACES if not pages or (it.split("?")[0] or "home") in asked]
     table = Table("page", *(f"{scheme} {width}" for scheme in SCHEMES for width in WINDOWS))
     console, found = Console(), []
     with (
@@ -165,24 +186,27 @@ def main(
         sync_playwright() as started,
     ):
         browser = launch(started)
-        for place in places:
+        for name, state in all_states().items():
+            if pages and (name.split("?")[0].split()[:1] or ["home"])[0] not in asked:
+                continue
             page = browser.new_page(color_scheme="light")
-            page.goto(f"http://127.0.0.1:{server.port}/{place}")
-            busy = unsettled(page, PATIENCE)
-            if busy:
-                console.print(f"/{place} is checked while it waits for {busy}")
+            page.goto(f"http://127.0.0.1:{server.port}/{state.place}")
+            try:
+                state.prepare(page, server)
+            except PlaywrightError as error:
+                console.print(f"/{name} is not in its state: {error}", markup=False)
             counts = []
             for scheme, width in product(SCHEMES, WINDOWS):
                 show_as(page, scheme, width)
                 faults = [*find_faults(page), *find_pale_words(page)]
                 counts.append(str(len(faults)))
-                where = {"page": f"/{place}", "scheme": scheme, "width": width}
+                where = {"page": f"/{name}", "scheme": scheme, "width": width}
                 found += [{**where, **asdict(fault)} for fault in faults]
                 if out is not None:
                     out.mkdir(parents=True, exist_ok=True)
-                    name = place.translate(str.maketrans("?=&", "---")) or "home"
-                    photograph(page, out / f"{name}-{scheme}-{width}.png")
-            table.add_row(f"/{place}", *counts)
+                    file = name.translate(str.maketrans("?=& ", "----")) or "home"
+                    photograph(page, out / f"{file}-{scheme}-{width}.png")
+            table.add_row(f"/{name}", *counts)
             page.close()
         browser.close()
     for fault in found:

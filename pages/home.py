@@ -16,7 +16,7 @@ LEAD = (
     "Every neuron of a convolutional network looks for something: an edge, a colour, a stripe, an "
     "eye. Here you see what each one responds to, try it with your own pictures, make dreams, and "
     "find out what style is. Below are neurons of SketchNet, the small network that comes with the "
-    "explorer; click one."
+    "explorer, a column for each layer; click one."
 )
 
 

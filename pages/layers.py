@@ -16,7 +16,7 @@ def show(page: OpenPage) -> None:
     """
     network, problems = page.network, page.problems
     with page.sidebar:
-        query = search.show_search(network, problems)
+        query = search.show_search(network, problems, choices=not network_diagram.is_open())
         network_diagram.show_switch(network)
         layer_list = st.empty()
     layer, number = layers_page.read_place(network, problems)

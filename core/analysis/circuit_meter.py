@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from core.analysis.circuits import Circuit, CircuitEdge, CircuitNode, kernel_rows, strongest
-from core.analysis.kept_activations import KeptActivations
+from core.analysis.kept_activations import EqualActivations, KeptActivations
 from core.analysis.picture_sample import PictureSample
 from core.errors import ExplorerError, of_sentence
 from core.networks.known_networks import title_of
@@ -66,19 +66,26 @@ class CircuitMeter:
     near, takes less.
     """
 
-    def __init__(self, network: Network, pictures: PictureSample) -> None:
+    def __init__(self, network: Network, pictures: PictureSample | None) -> None:
         """Prepare a network; nothing runs yet.
+
+        Args:
+            network: the network.
+            pictures: the pictures; None to find circuits by weights alone, as if all units were
+                equally active, which takes a fraction of a second. Nothing is measured then.
 
         Raises:
             ExplorerError: the network cannot be traced, or there is no picture.
         """
         if network.trace is None:
             raise of_sentence(unreadable(network))
-        if not len(pictures):
+        if pictures is not None and not len(pictures):
             raise ExplorerError("there is no picture to measure a circuit on")
         self.network, self.pictures = network, pictures
         self.graph = UnitGraph(network.layers, network.trace)
-        self._seen = KeptActivations(network, pictures)
+        self._seen = (
+            EqualActivations(network) if pictures is None else KeptActivations(network, pictures)
+        )
         self._sums: dict[UnitRef, float] = {}
 
     def circuit(
@@ -106,7 +113,7 @@ class CircuitMeter:
         for side in (-1, 1):
             self._grow(middle, depth, side, levels, edges)
         found = list(edges.values())
-        if measured:
+        if measured and self.pictures is not None:
             found = self.measure(found)
         order = {it.name: it.index for it in self.network.layers}
         nodes = [
@@ -118,7 +125,7 @@ class CircuitMeter:
             self.network.name,
             middle.layer,
             middle.unit,
-            len(self.pictures),
+            0 if self.pictures is None else len(self.pictures),
             tuple(nodes),
             strongest(found),
             self._image_kernel(middle),

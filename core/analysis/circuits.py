@@ -70,7 +70,8 @@ class Circuit:
     Attributes:
         network: name of the network.
         layer, unit: the unit in the middle.
-        pictures: number of pictures for typical activations and measured strengths.
+        pictures: number of pictures for typical activations and measured strengths; 0 if it was
+            found by weights alone.
         nodes: the units, those in the first layers first; the edges form no circle.
         edges: the connections, the strongest of each target first.
         image_kernel: for a unit that reads the image, its weights ``[C, h, w]``; else empty.

@@ -92,6 +92,19 @@ class KeptActivations:
         return [slice(at, at + size) for at in range(0, len(self.pictures), size)]
 
 
+class EqualActivations(KeptActivations):
+    """Activations that are 1 everywhere: typical ones if no picture has been run."""
+
+    def __init__(self, network: Network) -> None:
+        """Prepare a network."""
+        super().__init__(network, PictureSample((), (), (), {}))
+
+    def run(self, layers: Iterable[Layer]) -> None:
+        """Fill in ``means`` and ``sizes`` of layers."""
+        for it in layers:
+            self.means[it.name] = self.sizes[it.name] = torch.ones(it.channels)
+
+
 def _bytes_of(layer: Layer) -> int:
     """Return the size of a layer's activations for one picture."""
     height, width = layer.size or (1, 1)

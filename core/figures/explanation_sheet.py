@@ -59,7 +59,7 @@ def draw_explanation(
             for at, unit in enumerate(getattr(layer, side)):
                 place = (left + at * (tile + GAP), top)
                 own = (neurons or {}).get((layer.layer, unit.unit))
-                sheet.paste(_pictures(explanation, layer.layer, unit, own), place)
+                sheet.paste(draw_evidence(explanation, layer.layer, unit, own), place)
                 below = top + TILE + 4
                 name = _shortened(f"{unit.unit} {unit.name}".strip(), tile)
                 draw_text(draw, (place[0], below), name, TEXT, INK)
@@ -91,12 +91,17 @@ def _shortened(text: str, width: int) -> str:
     return f"{text.rstrip()}..."
 
 
-def _pictures(
+def draw_evidence(
     explanation: Explanation, layer: str, unit: ExplainingUnit, own: Image.Image | None
 ) -> Image.Image:
-    """Return what a neuron looks for, if given, beside the picture where it contributes.
+    """Draw what a neuron looks for, if given, beside the picture where it contributes.
 
     The picture is dark where the neuron contributes nothing of the sign of its sum.
+
+    Args:
+        explanation: the explanation.
+        layer, unit: the neuron.
+        own: the picture of what the neuron looks for.
     """
     height, width = explanation.image.shape[2:]
     where = contribution_map(explanation.found[layer], unit.unit, (height, width))

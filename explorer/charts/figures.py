@@ -65,7 +65,7 @@ def histogram(
     top = LABEL_LINE * len(marks) + LABEL_LINE // 2
     x = {"zeroline": False, "showgrid": False}
     # Most images activate a neuron little. On a linear axis, the other bars would be invisible.
-    y = {"title": f"{what}, %", "type": "log", "dtick": 1, "gridcolor": GRID}
+    y = {"title": f"{what}, % (log scale)", "type": "log", "dtick": 1, "gridcolor": GRID}
     figure = go.Figure(bars, flat_layout(HEIGHT, x, y, top, bargap=0, showlegend=False))
     for line, (name, value) in enumerate(marks.items()):
         figure.add_vline(value, line={"color": GREY, "width": 1, "dash": "dot"})

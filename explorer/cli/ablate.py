@@ -10,7 +10,13 @@ from rich.text import Text
 from core.files import check_output
 from core.recipes.switched_units import FACTORS, OFF
 from explorer.cli import options
-from explorer.cli.command_io import print_json, print_note, print_table, write_report
+from explorer.cli.command_io import (
+    REPORT_ENDINGS,
+    print_json,
+    print_left_out,
+    print_table,
+    write_report,
+)
 from explorer.cli.network_session import load_network
 from explorer.cli.options import cli
 from explorer.text import formatting
@@ -54,7 +60,7 @@ def ablate(
     from explorer.reports import effect_report
 
     if out is not None:
-        check_output(out, (".html", ".htm"))
+        check_output(out, REPORT_ENDINGS)
     loaded = load_network(network, weights, device, classes)
     found = loaded.layer(layer)
     chosen = parse_units(units, loaded, found)
@@ -63,8 +69,7 @@ def ablate(
     source = sources.find_source(images)
     meter = EffectMeter(loaded, found, sample_pictures(loaded, source, pictures))
     effect = meter.measure(dict.fromkeys(chosen, factor))
-    for name, reason in list(meter.pictures.skipped.items())[:count]:
-        print_note(f"left out {printable(name)}: {reason}")
+    print_left_out(meter.pictures.skipped)
     if out is not None:
         report = effect_report.effect_report(loaded, found, chosen, factor, effect, source)
         write_report(out, report)

@@ -9,7 +9,13 @@ from rich.text import Text
 
 from core.files import check_output
 from explorer.cli import options
-from explorer.cli.command_io import print_json, print_note, print_table, write_report
+from explorer.cli.command_io import (
+    REPORT_ENDINGS,
+    print_json,
+    print_left_out,
+    print_table,
+    write_report,
+)
 from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import cli
 
@@ -41,18 +47,16 @@ def circuit(
     from core.analysis.circuit_meter import CircuitMeter, pictures_for
     from core.analysis.picture_sample import sample_pictures
     from core.datasets import sources
-    from core.datasets.image_source import printable
     from explorer.reports import circuit_report
 
     if out is not None:
-        check_output(out, (".html", ".htm"))
+        check_output(out, REPORT_ENDINGS)
     session = NetworkSession(network, weights, device, classes)
     loaded = session.network
     found = loaded.layer_with_units(layer, [unit])
     source = sources.find_source(images)
     sample = sample_pictures(loaded, source, pictures or pictures_for(loaded))
-    for name, reason in sample.skipped.items():
-        print_note(f"left out {printable(name)}: {reason}")
+    print_left_out(sample.skipped)
     made = CircuitMeter(loaded, sample).circuit(found, unit, depth)
     if out is not None:
         text = circuit_report.circuit_report(loaded, made, source.text, _pictures(session, made))

@@ -4,7 +4,8 @@ import contextlib
 import json
 import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from PIL.Image import Image
+
+REPORT_ENDINGS = (".html", ".htm")
+# Pictures of a collection that could not be used, which commands name.
+LEFT_OUT_SHOWN = 5
 
 
 def split_names(text: str | None) -> tuple[str, ...]:
@@ -62,6 +67,18 @@ def printing_warnings() -> Iterator[set[str]]:
 def print_json(content: Any) -> None:
     """Print JSON on standard output."""
     sys.stdout.write(json.dumps(content, indent=2) + "\n")
+
+
+def print_left_out(skipped: "Mapping[str, str]") -> None:
+    """Print why pictures of a collection were left out: of the first ones, and how many more.
+
+    Args:
+        skipped: reasons, which name the picture, by name of the picture.
+    """
+    for reason in islice(skipped.values(), LEFT_OUT_SHOWN):
+        print_note(f"left out: {reason}")
+    if len(skipped) > LEFT_OUT_SHOWN:
+        print_note(f"and {len(skipped) - LEFT_OUT_SHOWN:,} more")
 
 
 def write_report(out: "Path", report: str) -> None:

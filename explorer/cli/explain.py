@@ -8,7 +8,14 @@ from rich.console import Console
 
 from core.files import check_output, write_file
 from explorer.cli import options
-from explorer.cli.command_io import print_json, print_note, print_table, split_names
+from explorer.cli.command_io import (
+    REPORT_ENDINGS,
+    print_json,
+    print_note,
+    print_table,
+    split_names,
+    write_report,
+)
 from explorer.cli.network_session import load_network
 from explorer.cli.options import cli
 from explorer.text import formatting
@@ -31,7 +38,10 @@ def explain(
     ] = "",
     layers: options.LayerNames = "",
     count: Annotated[int, typer.Option(help="Neurons for and against of each layer.", min=1)] = 5,
-    out: Annotated[Path | None, typer.Option(help="A sheet with heat maps, a PNG.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A sheet with heat maps, a PNG; or a report, an HTML file."),
+    ] = None,
     weights: options.WeightsFile = None,
     classes: options.ClassesFile = None,
     device: options.DeviceName = "auto",
@@ -43,15 +53,20 @@ def explain(
     from core.figures.explanation_sheet import draw_explanation
     from core.images import image_io
     from explorer.cli.command_io import open_image
+    from explorer.reports import explanation_report
 
     if out is not None:
-        check_output(out)
+        check_output(out, (".png", *REPORT_ENDINGS))
     picture = open_image(image)
     loaded = load_network(network, weights, device, classes)
     found = explanation.explain(loaded, picture, class_name, against, split_names(layers), count)
     if out is not None:
-        write_file(out, image_io.encode_png(draw_explanation(found, _neuron_pictures(found))))
-        print_note(f"{out}: written")
+        neurons = _neuron_pictures(found)
+        if out.suffix.lower() in REPORT_ENDINGS:
+            write_report(out, explanation_report.explanation_report(found, image, neurons))
+        else:
+            write_file(out, image_io.encode_png(draw_explanation(found, neurons)))
+            print_note(f"{out}: written")
     if caveat := analysis.caveat(loaded):
         print_note(caveat)
     if as_json:

@@ -8,7 +8,7 @@ import typer
 
 from core.files import check_output, read_file
 from explorer.cli import options
-from explorer.cli.command_io import write_report
+from explorer.cli.command_io import REPORT_ENDINGS, write_report
 from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import cli
 
@@ -32,7 +32,7 @@ def report(
     from core.neurons import render_neurons
     from explorer.reports import html_report
 
-    check_output(out, (".html", ".htm"))
+    check_output(out, REPORT_ENDINGS)
     session = NetworkSession(network, weights, device, classes)
     loaded = session.network
     found = loaded.layer(layer)

@@ -29,7 +29,8 @@ VARIABLE = "EXPLORER_LIBRARY"
 OWN = "added here"
 # Separates architecture and title in file names, because some systems do not allow a colon.
 SEPARATOR = "--"
-TITLE = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+TITLE_CHARACTERS = 32
+TITLE = re.compile(rf"[a-z0-9][a-z0-9-]{{0,{TITLE_CHARACTERS - 1}}}")
 # The largest size of an uploaded checkpoint in megabytes, and the largest number of checkpoints.
 LARGEST_FILE, OWN_AT_MOST = 1024, 24
 # Endings of the files that may be uploaded. The format is found in the content.
@@ -280,6 +281,15 @@ def _check_place(name: str) -> None:
         raise ExplorerError(
             f"this server keeps {OWN_AT_MOST} checkpoints at most; remove one of yours first"
         )
+
+
+def title_of_file(file_name: str) -> str:
+    """Return a title made of the name of a file: ``my-birds`` for ``My birds.pth``.
+
+    It is empty if the name has neither letters nor digits.
+    """
+    words = re.sub("[^a-z0-9]+", "-", Path(file_name).stem.lower())
+    return words.strip("-")[:TITLE_CHARACTERS].strip("-")
 
 
 def _check_upload(title: str, content: bytes) -> None:

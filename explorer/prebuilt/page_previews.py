@@ -53,6 +53,8 @@ UNITS = {
 }
 # The layer and the number of a unit that responds to houses.
 HOUSE_UNIT = ("relu5b", 215)
+# One that responds to spokes: it feeds the classes of wheels.
+SPOKE_UNIT = ("relu5b", 79)
 # The layers whose pictures are shown side by side.
 STRIP_LAYERS = ("relu2b", "relu3b", "relu5a")
 
@@ -138,22 +140,21 @@ def probe(network: Network) -> Image.Image:
 
 
 def circuits(network: Network) -> Image.Image:
-    """Draw a class with the units that it listens to, and those that these listen to."""
-    layer = network.shown[-1]
-    unit = network.labels.index("wheel")
+    """Draw a unit that responds to spokes with the units that it listens to and that it feeds."""
+    layer, unit = network.layer(SPOKE_UNIT[0]), SPOKE_UNIT[1]
     sample = sample_pictures(network, unit_places.drawings(), pictures_for(network))
-    circuit = CircuitMeter(network, sample).circuit(layer, unit, measured=False)
+    circuit = CircuitMeter(network, sample).circuit(layer, unit, depth=1, measured=False)
     names = {it.ref: f"{it.layer} {it.unit}" for it in circuit.nodes}
     ends = [(names[it.source], names[it.target]) for it in circuit.edges]
     places = graph_layout.lay_out(list(names.values()), ends).places
     columns = 1 + max(column for column, _ in places.values())
     rows = max(abs(row) for _, row in places.values())
-    side = int(HEIGHT / (2 * rows + 1)) - 2 * GAP
-    across = (WIDTH - side) / max(columns - 1, 1)
+    side = int(HEIGHT / (2 * rows + 1)) - 4 * GAP
+    across = (WIDTH - side - 8 * GAP) / max(columns - 1, 1)
 
     def middle(name: str) -> tuple[float, float]:
         column, row = places[name]
-        return side / 2 + column * across, HEIGHT / 2 + row * (side + 2 * GAP)
+        return side / 2 + 4 * GAP + column * across, HEIGHT / 2 + row * (side + 4 * GAP)
 
     paper = Image.new("RGBA", (LARGER * WIDTH, LARGER * HEIGHT), (0, 0, 0, 0))
     drawn = ImageDraw.Draw(paper)

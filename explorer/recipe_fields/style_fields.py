@@ -90,6 +90,7 @@ STYLE_FIELDS = field_table(
         f"What it starts from: {', '.join(style.INITS)}.",
         known=style.INITS,
         title="Start from",
+        caption="Start from",
         words={"content": "the picture", "noise": "noise"},
     ),
     RecipeField("start", "Start from this picture."),

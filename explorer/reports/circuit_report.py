@@ -9,12 +9,12 @@ from core.networks.network import Network
 from core.networks.unit_graph import UnitRef
 from explorer.charts import depth_colours, graph_layout, kernel_pictures
 from explorer.reports import html_report
-from explorer.text.formatting import percent
+from explorer.text.formatting import name_html, percent
 
 # Units that a sentence names on each side.
 NAMED = 3
 # Sides of the pictures in the report, and distances of their middles, in CSS pixels.
-THUMB, ACROSS, DOWN = 84, 180, 132
+THUMB, ACROSS, DOWN = 84, 180, 144
 PIXELS = 168
 THICKEST = 7
 DRAWING = """<style>.circuit { position: relative; margin: 2rem 0; overflow: auto; }
@@ -22,8 +22,7 @@ DRAWING = """<style>.circuit { position: relative; margin: 2rem 0; overflow: aut
 .circuit figure img, .circuit figure span { display: block; width: 84px; height: 84px;
   border-radius: .5rem; background: var(--line); } .circuit figcaption { text-align: center;
   margin: .2rem -1.5rem 0; font-size: .75rem; opacity: 1; }
-.circuit figcaption i { display: block; overflow: hidden; white-space: nowrap; font-style: normal;
-  text-overflow: ellipsis; opacity: .7; }
+.circuit figcaption i { display: block; font-style: normal; opacity: .7; }
 .circuit figure.middle img { outline: 3px solid #c8702f; outline-offset: 2px; }
 td img { width: 60px; border-radius: .25rem; image-rendering: pixelated; background: var(--line); }
 </style>"""
@@ -182,7 +181,7 @@ def _drawing(network: Network, circuit: Circuit, pictures: Mapping[UnitRef, byte
         figures.append(
             f'<figure{kind} style="left:{x - THUMB / 2:.0f}px;top:{y - THUMB / 2:.0f}px">{shown}'
             f"<figcaption><b>{escape(short_words(network, ref))}</b><br>"
-            f'<i style="border-bottom:2px solid {colour}">{escape(ref.layer)}</i>'
+            f'<i style="border-bottom:2px solid {colour}">{name_html(ref.layer)}</i>'
             "</figcaption></figure>"
         )
     return (

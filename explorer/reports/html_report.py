@@ -25,6 +25,7 @@ from explorer.library import indexes
 from explorer.reports import crop_images, python_script
 from explorer.store.results import StoredPicture
 from explorer.text import layer_summary
+from explorer.text.formatting import name_html
 
 # Side of the pictures in a layer's report, in pixels. In a neuron's report, the picture is not
 # scaled.
@@ -175,7 +176,7 @@ def html_page(
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>"
-        f'<h1>{dot}{escape(title)}</h1><p class="note">{escape(note)}</p>{"".join(body)}'
+        f'<h1>{dot}{name_html(title)}</h1><p class="note">{escape(note)}</p>{"".join(body)}'
         f'<script type="application/json" id="numbers">{data}</script>'
         f"<footer>Neuron explorer, {made}</footer></body></html>\n"
     )
@@ -189,8 +190,8 @@ def _recipe_lines(recipe: Recipe) -> str:
 def figure(url: str, caption: str, silent: bool) -> str:
     """Return HTML of a picture with its caption; pale if its neuron is silent."""
     kind = ' class="silent"' if silent else ""
-    alt = escape(caption)
-    return f'<figure{kind}><img src="{url}" alt="{alt}"><figcaption>{alt}</figcaption></figure>'
+    words = f"<figcaption>{name_html(caption)}</figcaption>"
+    return f'<figure{kind}><img src="{url}" alt="{escape(caption)}">{words}</figure>'
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,9 +1,13 @@
 """Captions of gallery entries: when they were made, and with which settings."""
 
+import dataclasses
+import re
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 
+from core.networks.known_networks import title_of
+from core.recipes.kinds import KINDS
 from explorer.recipe_fields import DREAM, FIELDS, STYLE, VARIATIONS
 from explorer.recipe_fields.field import SWITCHED, RecipeField
 from explorer.text import recipe_summary
@@ -12,6 +16,8 @@ from explorer.text import recipe_summary
 FIRST_ROWS = ("network", "layer", "units", "size", "steps", "seed", "weights")
 STATES = {"cancelled": "stopped", "interrupted": "interrupted", "failed": "failed"}
 LONGEST = 60
+# The fingerprint of a picture.
+FINGERPRINT = re.compile("[0-9a-f]{32}")
 VARIED = {
     "across": "From left to right",
     "across_values": "Its values",
@@ -50,30 +56,67 @@ def state_caption(state: str, ended: float, zone: tzinfo) -> str:
     return f"{STATES.get(state, 'made')} {when}"
 
 
-def setting_rows(kind: str, settings: Mapping[str, Any]) -> dict[str, str]:
+def setting_rows(
+    kind: str,
+    settings: Mapping[str, Any],
+    titles: Mapping[str, str] | None = None,
+    everything: bool = False,
+) -> dict[str, str]:
     """Return the settings of a recipe as texts by caption, such as ``{"Size": "128 px"}``.
+
+    Settings without a value are left out, and so are pictures without a title.
 
     Args:
         kind: kind of the recipe.
         settings: values of the recipe's fields by name. The recipe may be of an older version, with
             other fields.
+        titles: titles of pictures that the recipe starts from, by fingerprint.
+        everything: whether settings at their default that no page can change are among them.
     """
     fields = CAPTIONED.get(kind, {})
     known = [it for it in FIRST_ROWS if it in settings]
     names = (*known, *(it for it in settings if it not in FIRST_ROWS))
-    described = {it: fields.get(it, RecipeField(it)) for it in names}
-    return {
-        field.caption or name.capitalize(): _value(field, settings[name])
-        for name, field in described.items()
-    }
+    usual = _defaults(kind)
+    rows = {}
+    for name in names:
+        field, value = fields.get(name, RecipeField(name)), settings[name]
+        shown = everything or field.title or name in FIRST_ROWS
+        plain = tuple(value) if isinstance(value, list) else value
+        if not shown and name in usual and plain == usual[name]:
+            continue
+        if text := _value(field, value, titles or {}):
+            rows[field.caption or name.capitalize().replace("_", " ")] = text
+    return rows
 
 
-def _value(field: RecipeField, value: Any) -> str:
+def _defaults(kind: str) -> dict[str, Any]:
+    """Return the defaults of the fields of a kind of recipe; of variations, of all their bases."""
+    kinds = (STYLE, DREAM, kind) if kind == VARIATIONS else (kind,)
+    found = [it for each in kinds if each in KINDS for it in dataclasses.fields(KINDS[each])]
+    return {it.name: it.default for it in found if it.default is not dataclasses.MISSING}
+
+
+def _value(field: RecipeField, value: Any, titles: Mapping[str, str]) -> str:
     if field.unit:
         return f"{value} {field.unit}"
     if field.name == SWITCHED.name:
-        value = ", ".join(recipe_summary.describe_switched(value))
-    elif isinstance(value, list):
-        value = recipe_summary.spans(value) if all(isinstance(it, int) for it in value) else value
-    text = str(value)
+        value = recipe_summary.describe_switched(value)
+    if isinstance(value, list) and value and all(isinstance(it, int) for it in value):
+        value = recipe_summary.spans(value)
+    items = value if isinstance(value, (list, tuple)) else [value]
+    text = ", ".join(it for it in (_text(field, one, titles) for one in items) if it)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _text(field: RecipeField, value: Any, titles: Mapping[str, str]) -> str:
+    """Return one value as text: of a picture its title, of a word what pages call it."""
+    if value is None or isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, float):
+        return f"{value:g}"
+    text = str(value)
+    if FINGERPRINT.fullmatch(text):
+        return titles.get(text, "")
+    if field.name == "network":
+        return title_of(text)
+    return (field.words or {}).get(text, text)

@@ -5,11 +5,14 @@ Every percentage of the pages and of the command line is written by a function o
 
 import re
 import string
+from html import escape
 
 # A probability below this is written as "under 0.1%", and one as close to 1 as "over 99.9%".
 LEAST_PROBABILITY = 0.001
 # A percentile of at least this is written as "above all".
 ABOVE_ALL = 99.95
+# Behind the dots and underscores of names, but not within numbers such as 0.25.
+NAME_BREAK = re.compile(r"(?<=[a-z][._])(?=[a-z\d])|(?<=\d[._])(?=[a-z])", re.IGNORECASE)
 # Longest name of a file, without its ending, and longest title of a picture.
 STEM_AT_MOST, TITLE_AT_MOST = 120, 60
 
@@ -76,6 +79,14 @@ def picture_title(file_name: str) -> str:
     printable = "".join(it if it.isprintable() else " " for it in file_name)
     stem = printable.rpartition(".")[0] or printable
     return " ".join(stem.split())[:TITLE_AT_MOST].strip()
+
+
+def name_html(text: str) -> str:
+    """Return a text as HTML that may be divided after the dots and underscores of layers' names.
+
+    Else a browser divides ``features.9.squeeze_activation`` anywhere.
+    """
+    return NAME_BREAK.sub("<wbr>", escape(text))
 
 
 def escape_markdown(text: str) -> str:

@@ -58,9 +58,24 @@ NETWORK_TERMS = (
         ("channel", "unit"),
     ),
     Term(
+        "kernel",
+        "The small square of weights with which a neuron reads one neuron of the layer before: one "
+        "weight for each neighbouring place.",
+    ),
+    Term(
+        "convolution",
+        "The step that most layers are: each neuron reads the layer before through its kernels, "
+        "with the same weights at every place.",
+    ),
+    Term(
         "ReLU",
         "The rule that turns negative activations into 0, so that a neuron is either silent or "
         "active. Layers called relu end with it.",
+    ),
+    Term(
+        "pooling",
+        "A step that makes maps smaller: of neighbouring values, it keeps the largest (maximum "
+        "pooling) or the mean.",
     ),
     Term(
         "stride",
@@ -135,6 +150,11 @@ RESPONSE_TERMS = (
         "IoU",
         "Intersection over union: how well the places where a neuron is most active cover the "
         "places of a thing, from 0 (never) to 1 (exactly). 0.1 is already a clear label.",
+    ),
+    Term(
+        "circuit",
+        "A neuron with those that it listens to and those that it feeds, and the weights between "
+        "them.",
     ),
     Term(
         "dead neuron",

@@ -59,7 +59,9 @@ def python_button(recipe: Recipe, part: int | None, key: str) -> None:
         # samples, some of which may have to be drawn first.
         with st.spinner("Writing it ...", show_time=True):
             try:
-                st.code(python_script.python_script(recipe, part), language="python")
+                code = python_script.python_script(recipe, part)
+                # Lines that are scrolled sideways could not be reached with the keyboard.
+                st.code(code, language="python", wrap_lines=True)
             except ExplorerError as error:
                 st.caption(formatting.escape_markdown(str(error)))
 

@@ -297,8 +297,8 @@ def _show_choice(
                     type="tertiary",
                     on_click=lambda: urls.update_query(**{name: None}),
                 )
-    if not optional:
-        sent += picture_upload.drop_zone(name, DROPPED if label == PICTURE else label)
+    what = DROPPED if label == PICTURE else label
+    sent += picture_upload.drop_zone(name, what, aside=optional)
     if sent:
         _take(name, sent, films)
     picture_upload.show_problems(name)

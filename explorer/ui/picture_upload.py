@@ -18,6 +18,8 @@ KINDS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "mp4")
 # Beginning of the keys of the invisible fields, by which ``drop.js`` finds them, and the name of
 # the field of pages that have no choice of a picture.
 DROPPED, ANYWHERE = "drop-", "anywhere"
+# What the names of fields begin with that take nothing that is dropped on the page.
+ASIDE = "aside-"
 
 
 def upload_popover(name: str, label: str, films: bool = False) -> list[UploadedFile]:
@@ -45,12 +47,15 @@ def upload_popover(name: str, label: str, films: bool = False) -> list[UploadedF
         return sent
 
 
-def drop_zone(name: str, label: str) -> list[UploadedFile]:
+def drop_zone(name: str, label: str, aside: bool = False) -> list[UploadedFile]:
     """Show the invisible field that takes pictures that are dropped or pasted on the page.
 
+    What arrives in the popover goes through this field, too, as the popover may close meanwhile.
+
     Args, Returns: as for ``upload_popover``; the label is shown while a file is dragged.
+        aside: whether only what arrives in the popover is taken.
     """
-    with st.container(key=f"{DROPPED}{name}"):
+    with st.container(key=f"{DROPPED}{ASIDE if aside else ''}{name}"):
         return _field(label, f"{name} dropped {_number(name)}")
 
 

@@ -41,7 +41,12 @@ def show_upload(architectures: Sequence[str]) -> None:
             format_func=lambda it: title_of(it) if it else FIND_TEXT,
             key="architecture",
         )
-        title = st.text_input("Title", max_chars=32, placeholder="birds", key="title")
+        title = st.text_input(
+            "Title; without one, the file's name",
+            max_chars=catalogue.TITLE_CHARACTERS,
+            placeholder="birds",
+            key="title",
+        )
         sent = st.file_uploader(
             f"A .safetensors, .pth or .ckpt file of at most {catalogue.LARGEST_FILE / 1024:g} GB",
             [it.removeprefix(".") for it in catalogue.ENDINGS],
@@ -61,7 +66,7 @@ def show_upload(architectures: Sequence[str]) -> None:
     if sent is None:
         st.error("Choose a file first.")
         return
-    _add(architecture or FIND, title.strip(), sent, names)
+    _add(architecture or FIND, title.strip() or catalogue.title_of_file(sent.name), sent, names)
 
 
 def _add(architecture: str, title: str, sent: Any, names: str) -> None:

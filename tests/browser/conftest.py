@@ -16,6 +16,9 @@ ARGUMENTS = [
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",
+    # A camera that shows a moving pattern.
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 ]
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

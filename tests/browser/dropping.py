@@ -3,7 +3,7 @@
 import base64
 from typing import Any
 
-DROP = """([files, across, kinds]) => {
+DROP = """([files, across, kinds, onto]) => {
   const data = new DataTransfer();
   for (const [name, content] of files) {
     const bytes = Uint8Array.from(atob(content), (it) => it.charCodeAt(0));
@@ -15,14 +15,14 @@ DROP = """([files, across, kinds]) => {
     const event = kind === "paste"
       ? new ClipboardEvent(kind, { ...settings, clipboardData: data })
       : new DragEvent(kind, { ...settings, ...place, dataTransfer: data });
-    document.body.dispatchEvent(event);
+    document.querySelector(onto).dispatchEvent(event);
   }
 }"""
 
 
-def drop(page: Any, files: dict[str, bytes], across: float = 0.2) -> None:
-    """Drop files, contents by name, at a fraction of the window's width."""
-    _dispatch(page, files, across, ["dragenter", "dragover", "drop"])
+def drop(page: Any, files: dict[str, bytes], across: float = 0.2, onto: str = "body") -> None:
+    """Drop files, contents by name, at a fraction of the window's width, onto an element."""
+    _dispatch(page, files, across, ["dragenter", "dragover", "drop"], onto)
 
 
 def drag(page: Any, files: dict[str, bytes], across: float = 0.2) -> None:
@@ -35,7 +35,9 @@ def paste(page: Any, files: dict[str, bytes]) -> None:
     _dispatch(page, files, 0.0, ["paste"])
 
 
-def _dispatch(page: Any, files: dict[str, bytes], across: float, kinds: list[str]) -> None:
+def _dispatch(
+    page: Any, files: dict[str, bytes], across: float, kinds: list[str], onto: str = "body"
+) -> None:
     page.locator(".drop").wait_for(state="attached", timeout=60_000)
     encoded = [[name, base64.b64encode(it).decode()] for name, it in files.items()]
-    page.evaluate(DROP, [encoded, across, kinds])
+    page.evaluate(DROP, [encoded, across, kinds, onto])

@@ -124,6 +124,8 @@ def test_the_keyboard_opens_a_page_from_a_menu(page: Page) -> None:
         ("lessons", ".st-key-present button", "Enter", r"present=1\b"),
         ("lessons?lesson=3", 'input[type="range"]', "ArrowRight", "layer="),
         ("lessons?lesson=3", ".st-key-back-lesson button", "Enter", r"lesson=2\b"),
+        ("lessons?lesson=8", '[data-testid="stSlider"] input', "ArrowRight", r"off=\d"),
+        ("lessons?lesson=9", ".tile", "ArrowRight Enter", r"cut=\d"),
         ("layers?layer=relu2a", ".layer-row", "ArrowDown Enter", "layer="),
         ("layers?layer=relu2a", ".tile", "ArrowRight ArrowDown Enter", r"/neuron\?.*unit=9\b"),
         ("layers?diagram=open", ".node:enabled", "ArrowRight Enter", "layer=relu1b"),

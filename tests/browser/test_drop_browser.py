@@ -71,6 +71,55 @@ def test_a_chosen_picture_is_not_lost_if_its_popover_closes_before_it_is_sent(pa
     expect(page).to_have_url(re.compile(f"picture={OWN}"))
 
 
+@pytest.mark.parametrize("way", ["drop", "camera"])
+def test_other_pictures_of_a_popover_are_not_lost_either(page: Page, way: str) -> None:
+    held: list[Any] = []
+    page.route("**/upload_file/**", lambda route: held.append(route))
+    page.goto("/dream?size=64&steps=1&picture=coffee")
+    page.get_by_role("button", name="Your own picture").first.click(timeout=SHOWN)
+    popover = page.locator('[data-testid="stPopoverBody"]')
+    title = "Wood" if way == "drop" else "Photo"
+    if way == "drop":
+        zone = popover.get_by_test_id("stFileUploaderDropzone")
+        expect(zone).to_be_visible(timeout=SHOWN)
+        drop(page, {"wood.png": png("olive")}, onto='[data-testid="stFileUploaderDropzone"]')
+    else:
+        popover.get_by_text("Use the camera").click()
+        # Until the camera shows something.
+        page.wait_for_function("() => document.querySelector('video')?.videoWidth", timeout=SHOWN)
+        popover.get_by_test_id("stCameraInputButton").click()
+    page.keyboard.press("Escape")
+    expect(popover).to_have_count(0)
+    while not held:
+        page.wait_for_timeout(50)
+    held[0].continue_()
+    shown = page.locator(".compare .after")
+    expect(shown).to_have_attribute("alt", f"{title}, dreamt by relu3a", timeout=SHOWN)
+
+
+def test_a_chosen_guide_is_not_lost_if_its_popover_closes(page: Page) -> None:
+    held: list[Any] = []
+    page.route("**/upload_file/**", lambda route: held.append(route))
+    page.goto("/dream?size=64&steps=1&picture=coffee")
+    page.get_by_text("Guide the dream with a second picture").click(timeout=SHOWN)
+    own = page.locator(".st-key-guided").get_by_role("button", name="Your own picture")
+    own.click(timeout=SHOWN)
+    popover = page.locator('[data-testid="stPopoverBody"]')
+    popover.locator('input[type="file"]').first.set_input_files(
+        {"name": "moss.png", "mimeType": "image/png", "buffer": png("darkgreen")}
+    )
+    page.keyboard.press("Escape")
+    expect(popover).to_have_count(0)
+    while not held:
+        page.wait_for_timeout(50)
+    held[0].continue_()
+    expect(page).to_have_url(re.compile(f"guide={OWN}"), timeout=SHOWN)
+    # What is dropped on the page is dreamt over, and does not become the guide.
+    page.unroute("**/upload_file/**")
+    drop(page, {"slate.png": png("slategray")}, 0.9)
+    expect(page).to_have_url(re.compile(f"picture={OWN}"), timeout=SHOWN)
+
+
 def test_a_painting_is_dropped_on_the_half_for_styles(page: Page) -> None:
     page.goto("/style?size=64&steps=1&picture=coffee&style=dots")
     expect(page.locator(".compare .after")).to_be_visible(timeout=SHOWN)

@@ -93,6 +93,11 @@ def test_large_networks_are_measured_in_the_background(
     app = open_at("circuits", layer=stand_in.network.shown[1].name, unit="1")
     assert started == ["explorer.library.circuits"]
     assert [it.label for it in app.button if it.key.startswith("start circuit")]
+    # Meanwhile the page shows what the weights alone say.
+    assert "By its weights alone" in html(app)
+    nodes, edges = graph(app)["nodes"], graph(app)["edges"]
+    assert len(nodes) > 2 and any(it["chosen"] for it in nodes)
+    assert edges and not kernels(app, "What it listens to")
 
 
 def test_a_damaged_file_is_measured_again(stand_in: StandIn) -> None:

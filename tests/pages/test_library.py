@@ -58,6 +58,15 @@ def test_a_checkpoint_is_added_and_a_bad_one_gets_one_sentence() -> None:
     assert f"network={SMALL}:birds" in html(app)
 
 
+def test_without_a_title_a_checkpoint_has_that_of_its_file() -> None:
+    app = open_at("library")
+    if not hasattr(app.get("file_uploader")[0], "upload"):
+        pytest.skip("this Streamlit cannot upload in tests; the browser's tests do")
+    add(app, "", save(checkpoint()), name="My birds.safetensors")
+    assert not app.error
+    assert f"network={SMALL}:my-birds" in html(app)
+
+
 def test_a_file_of_another_network_is_added_as_that_one_with_its_classes() -> None:
     app = open_at("library")
     if not hasattr(app.get("file_uploader")[0], "upload"):

@@ -93,6 +93,15 @@ def test_a_link_opens_a_neuron_and_draws_all_that_is_shown(stand_in: StandIn) ->
     assert not app.warning and not app.error
 
 
+def test_the_usual_picture_tells_what_is_similar_until_another_is_drawn(stand_in: StandIn) -> None:
+    layer = stand_in.network.shown[1].name
+    usual = tiles(see(layer=layer, unit="2"))["Similar"]
+    # Nothing with this seed is drawn yet.
+    rows = tiles(open_at("neuron", layer=layer, unit="2", seed="7"))
+    assert not any(it["picture"] for it in rows["Pictures"])
+    assert rows["Similar"] == usual and all(it["picture"] for it in usual)
+
+
 def test_a_neuron_is_presented_alone(stand_in: StandIn) -> None:
     layer = stand_in.network.shown[1]
     app = see(layer=layer.name, unit="0", view="2")

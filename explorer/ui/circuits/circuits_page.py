@@ -130,9 +130,10 @@ def show(
         return
     if circuit is None:
         _show_task(network, place)
-        return
+        circuit = by_weights(network, layer, unit)
+    known = circuit.pictures > 0
     st.html(f'<p class="circuit-words">{_caption(network, circuit)}</p>')
-    chosen = connections.chosen_edge(circuit, problems)
+    chosen = connections.chosen_edge(circuit, problems) if known else None
     requests = job_requests.JobRequests()
     pictures = _pictures(network, circuit)
     asked = requests.ask([recipe for it in pictures.values() for recipe in it.recipes])
@@ -142,10 +143,12 @@ def show(
             st.rerun()
         if chosen is not None:
             connections.show_edge(network, chosen, pictures, previews)
-        connections.show_connections(network, circuit, chosen, pictures, previews)
+        if known:
+            connections.show_connections(network, circuit, chosen, pictures, previews)
 
     job_status.show_while_running("circuit", asked, percent, draw, stop=False)
-    _show_source(network, circuit, place)
+    if known:
+        _show_source(network, circuit, place)
     requests.settle()
 
 
@@ -155,6 +158,12 @@ def measured(
 ) -> Circuit:
     """Return the circuit of a unit, measured in this process and cached."""
     return _place.measure(_meter(network, collection, _place))
+
+
+@server_state.cached(CIRCUITS_AT_MOST)
+def by_weights(network: Network, layer: Layer, unit: int) -> Circuit:
+    """Return the strongest connections of a unit by weights alone, cached."""
+    return CircuitMeter(network, None).circuit(layer, unit, depth=1)
 
 
 @server_state.cached(METERS_AT_MOST)
@@ -177,9 +186,14 @@ def _show_task(network: Network, place: CircuitPlace) -> None:
 def _caption(network: Network, circuit: Circuit) -> str:
     """Return HTML of what one sees."""
     words = mark_terms(circuit_report.describe(network, circuit))
+    if not circuit.pictures:
+        return (
+            f"<b>By its weights alone:</b> {words} {circuit_report.LEGEND} Percentages are shares "
+            "of all weights. Which connections matter for pictures is not measured yet."
+        )
     return (
-        f"<b>{words}</b> {circuit_report.LEGEND} Click a neuron to walk on, or a connection to see "
-        "its weights."
+        f"<b>{words}</b> {circuit_report.LEGEND} Percentages are shares of all that a neuron "
+        "receives. Click a neuron to walk on, or a connection to see its weights."
     )
 
 
@@ -240,7 +254,8 @@ def _show_graph(
 
     def pick(text: str) -> None:
         if any(text == it.id for it in edges):
-            urls.update_query(edge=text)
+            # The connections by weights alone need not be among those that are measured.
+            urls.update_query(edge=text if circuit.pictures else None)
         else:
             layer, unit = text.rsplit(" ", 1)
             _walk(network, UnitRef(layer, int(unit)))

@@ -13,6 +13,7 @@ from core.networks.unit_graph import UnitRef
 from explorer.charts import kernel_pictures
 from explorer.reports import circuit_report, html_report
 from explorer.text import layer_summary
+from explorer.text.formatting import name_html
 from explorer.ui import job_status, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
@@ -55,9 +56,11 @@ def show_edge(
 
     def figure(unit: UnitRef) -> str:
         tile = pictures[unit.layer].tile(unit.unit, "", previews, PIXELS)
-        words = escape(circuit_report.unit_words(network, unit))
-        image = f'<img src="{tile.picture}" alt="{words}">' if tile.picture else "<span></span>"
-        return f"<figure>{image}<figcaption>{words}</figcaption></figure>"
+        words = circuit_report.unit_words(network, unit)
+        shown = "<span></span>"
+        if tile.picture:
+            shown = f'<img src="{tile.picture}" alt="{escape(words)}">'
+        return f"<figure>{shown}<figcaption>{name_html(words)}</figcaption></figure>"
 
     kernel = kernel_pictures.kernel_picture(edge.kernel)
     size = layer_summary.times((len(edge.kernel), len(edge.kernel[0])))

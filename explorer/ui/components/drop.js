@@ -78,20 +78,26 @@ async function inflate(bytes) {
 const LOOK = 100;
 const PATIENCE = 60_000;
 
-// The upload fields of the page: one for each choice of a picture, else that of the whole page.
-// While the page runs, Streamlit retains the fields that new ones replace; nobody reads them.
-function fields({ zones, fallback }) {
-  const found = [...document.querySelectorAll(`[class*="st-key-${zones}"] input[type="file"]`)]
+// All invisible upload fields of the page. While the page runs, Streamlit retains the fields that new
+// ones replace; nobody reads them.
+const allFields = ({ zones }) =>
+  [...document.querySelectorAll(`[class*="st-key-${zones}"] input[type="file"]`)]
     .filter((it) => !it.closest("[data-retained]"));
+
+// Those for what is dropped on the page: one for each choice of a picture, else that of the page.
+function fields(data) {
+  const { zones, aside, fallback } = data;
+  const found = allFields(data).filter((it) => !it.closest(`[class*="st-key-${zones}${aside}"]`));
   const chosen = found.filter((it) => !it.closest(`.st-key-${zones}${fallback}`));
   return chosen.length ? chosen : found;
 }
 
 // The name of the choice that a field belongs to: the rest of its container's class.
-function choiceOf(field, { zones }) {
+function choiceOf(field, { zones, aside }) {
   const key = `st-key-${zones}`;
   const classes = [...field.closest(`[class*="${key}"]`).classList];
-  return classes.find((it) => it.startsWith(key)).slice(key.length);
+  const name = classes.find((it) => it.startsWith(key)).slice(key.length);
+  return name.startsWith(aside) ? name.slice(aside.length) : name;
 }
 
 const nameOf = (field) =>
@@ -142,7 +148,7 @@ async function take(files, place, data, overlay, opens) {
     const chosen = files.slice(0, data.most + 1);
     for (file of chosen) check(file, data);
     overlay.say(chosen.length > 1 ? `Opening ${chosen.length} pictures ...` : "Opening it ...");
-    const field = await until(() => place(fields(data)));
+    const field = await until(place);
     if (!field) throw new Problem("the page did not open; try it again");
     hand(field, chosen);
     // When the page has taken the files, it replaces the field by an empty one.
@@ -194,16 +200,31 @@ function layer(element) {
 }
 
 const brings = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
-// A file that is dropped on one of Streamlit's upload fields is handled by that field.
-const elsewhere = (event) =>
-  event.composedPath().some((it) => it.dataset?.testid === "stFileUploaderDropzone");
+// The visible upload field of Streamlit's that files are dragged over.
+const visibleField = (event) =>
+  event.composedPath().find((it) => it.dataset?.testid === "stFileUploaderDropzone");
 const writing = (element) =>
   element?.matches?.('input:not([type="range"]), textarea, [contenteditable="true"]');
 
-// The upload field outside of the popover for what is chosen in a field of a popover: when the
-// popover closes, the fields in it are removed, and with them what they have not sent yet.
-const standIn = (field, data) =>
-  fields(data).find((it) => field.closest(`[class*="st-key-${choiceOf(it, data)}-file-"]`));
+// Finds the upload field outside of the popover for what is chosen, dropped or photographed in one:
+// when the popover closes, the fields in it are removed, and with them what they have not sent yet.
+// Returns a function that finds it also later; undefined if there is none.
+function outside(element, data) {
+  const belongs = (choice) =>
+    element.closest(`[class*="st-key-${choice}-file-"], [class*="st-key-${choice}-photo-"]`);
+  if (!element.closest('[data-testid="stPopoverBody"]')) return undefined;
+  const choice = allFields(data).map((it) => choiceOf(it, data)).find(belongs);
+  return choice && (() => allFields(data).find((it) => choiceOf(it, data) === choice));
+}
+
+// The picture that the camera shows now.
+function photograph(video) {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
+  canvas.getContext("2d").drawImage(video, 0, 0);
+  const done = (made) => (blob) => made(new File([blob], "photo.jpg", { type: blob.type }));
+  return new Promise((made) => canvas.toBlob(done(made), "image/jpeg", 1));
+}
 
 function listen(overlay, signal, data, drop) {
   // Zones share the width of the window.
@@ -212,7 +233,7 @@ function listen(overlay, signal, data, drop) {
   const over = (event) => {
     if (!brings(event)) return;
     const labels = fields(data).map(nameOf);
-    if (elsewhere(event)) return overlay.hide();
+    if (visibleField(event)) return overlay.hide();
     event.preventDefault();
     overlay.offer(labels.length ? labels : [""], zoneAt(event, labels.length || 1));
   };
@@ -225,11 +246,14 @@ function listen(overlay, signal, data, drop) {
     "drop",
     (event) => {
       overlay.hide();
-      if (!brings(event) || elsewhere(event)) return;
+      const field = visibleField(event);
+      const place = field && outside(field, data);
+      if (!brings(event) || (field && !place)) return;
       event.preventDefault();
       event.stopPropagation();
       const at = zoneAt(event, fields(data).length || 1);
-      drop([...event.dataTransfer.files], (found) => found[at] ?? found[0]);
+      drop([...event.dataTransfer.files], place ?? (() => fields(data)[at] ?? fields(data)[0]), !field);
+      field?.dispatchEvent(new DragEvent("dragleave", { bubbles: true })); // it is no longer marked
     },
     options,
   );
@@ -242,7 +266,7 @@ function listen(overlay, signal, data, drop) {
       // A choice under the pointer gets the picture, else the first one of the page.
       const pointed = (it) => document.querySelector(`.st-key-choose-${choiceOf(it, data)}:hover`);
       const named = files.map((it) => (it.name === "image.png" ? renamed(it) : it));
-      drop(named, (found) => found.find(pointed) ?? found[0]);
+      drop(named, () => fields(data).find(pointed) ?? fields(data)[0]);
     },
     options,
   );
@@ -250,13 +274,23 @@ function listen(overlay, signal, data, drop) {
     "change",
     (event) => {
       const field = event.target;
-      const popover = field.type === "file" && field.closest('[data-testid="stPopoverBody"]');
-      const outside = popover && standIn(field, data);
-      if (!outside) return;
+      const place = field.type === "file" && outside(field, data);
+      if (!place) return;
       event.stopImmediatePropagation();
-      const choice = choiceOf(outside, data);
-      drop([...field.files], (found) => found.find((it) => choiceOf(it, data) === choice), false);
+      drop([...field.files], place, false);
       field.value = "";
+    },
+    options,
+  );
+  document.addEventListener(
+    "click",
+    async (event) => {
+      const button = event.target.closest?.('[data-testid="stCameraInputButton"]');
+      const video = button?.closest('[data-testid="stCameraInput"]').querySelector("video");
+      const place = video?.videoWidth && outside(button, data);
+      if (!place) return;
+      event.stopImmediatePropagation();
+      drop([await photograph(video)], place, false);
     },
     options,
   );

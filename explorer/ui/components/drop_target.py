@@ -21,6 +21,7 @@ def drop_target(key: str) -> str | None:
     html = '<div class="drop" popover="manual" role="status"></div>'
     data = {
         "zones": picture_upload.DROPPED,
+        "aside": picture_upload.ASIDE,
         "fallback": picture_upload.ANYWHERE,
         "kinds": picture_upload.KINDS,
         "largest": picture_upload.LARGEST_FILE,

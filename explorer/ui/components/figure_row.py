@@ -7,6 +7,7 @@ from html import escape
 import streamlit as st
 
 from explorer import thumbnails
+from explorer.text.formatting import name_html
 
 
 @dataclass(frozen=True)
@@ -77,14 +78,14 @@ def figure_row(
     """
     figures = []
     for it in images:
-        alt, title = escape(it.alt or it.title), escape(it.title)
+        alt, title = escape(it.alt or it.title), name_html(it.title)
         pale = "" if it.sample is None else f'<img class="sample" src="{it.sample}" alt="">'
         shown = f'<div class="place" role="img" aria-label="{alt}, {waiting}">{pale}</div>'
         if it.url is not None:
             kind, state = (' class="preview"', ", unfinished") if it.preview else ("", "")
             shown = f'<img{kind} src="{it.url}" alt="{alt}{state}">'
         dot = f'<i style="background:{it.colour}"></i>' if it.colour else ""
-        lines = "".join(f"<small>{escape(line)}</small>" for line in it.words)
+        lines = "".join(f"<small>{name_html(line)}</small>" for line in it.words)
         caption = f"<figcaption><b>{dot}{title}</b>{lines}</figcaption>"
         figures.append(f"<figure>{shown}{caption}</figure>")
     style = f"--columns: {columns or len(images)}; --proportion: {size[1]} / {size[0]}"

@@ -12,6 +12,7 @@ from pathlib import Path
 import streamlit as st
 
 from explorer.charts import depth_colours
+from explorer.text.formatting import name_html
 from explorer.thumbnails import data_url
 from explorer.ui import preparation
 from explorer.ui.components.mount import mount_component
@@ -44,7 +45,7 @@ def heading(title: str, text: str, depth: float = 0.5) -> None:
     """
     colour = depth_colours.depth_colour(depth)
     st.html(
-        f'<div class="heading"><h2><i style="background:{colour}"></i>{escape(title)}</h2>'
+        f'<div class="heading"><h2><i style="background:{colour}"></i>{name_html(title)}</h2>'
         f"<p>{mark_terms(text)}</p></div>"
     )
 

@@ -27,7 +27,7 @@ function patch(row, state, above, selected) {
   row.setAttribute("aria-current", String(selected));
   row.style.setProperty("--colour", state.colour);
   row.style.setProperty("--above", above);
-  row.querySelector(".name").textContent = state.name;
+  showName(row.querySelector(".name"), state.name);
   row.querySelector(".count").textContent = state.count;
   row.querySelector(".sees").textContent = state.sees;
   const places = [...row.querySelector(".samples").children];

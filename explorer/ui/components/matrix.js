@@ -6,7 +6,7 @@ function head(state, kind) {
   element.className = `head ${kind}`;
   element.style.setProperty("--colour", state.colour);
   const name = element.appendChild(document.createElement("b"));
-  name.textContent = state.name;
+  showName(name, state.name);
   element.appendChild(document.createElement("small")).textContent = state.words;
   return element;
 }

@@ -8,13 +8,15 @@ from typing import Any
 import streamlit as st
 
 FOLDER = Path(__file__).parent
-# By component, the name of a file that it shares with others: ``NAME.css`` and ``NAME.js``. The
+# By component, the names of files that it shares with others: ``NAME.css`` and ``NAME.js``. The
 # shared code comes before the code of the component's own files.
 COMMON = {
-    "depth_slider": "slider_common",
-    "style_sliders": "slider_common",
-    "tiles": "placeholder",
-    "matrix": "placeholder",
+    "depth_slider": ("slider_common",),
+    "style_sliders": ("slider_common",),
+    "tiles": ("placeholder", "names"),
+    "matrix": ("placeholder", "names"),
+    "layer_list": ("names",),
+    "node_graph": ("names",),
 }
 
 
@@ -61,9 +63,9 @@ def _component(name: str, html: str) -> Any:
 
 @functools.cache
 def _source(name: str, ending: str) -> str:
-    """Return the text of a component's file, preceded by that of the shared file of ``COMMON``.
+    """Return the text of a component's file, preceded by those of the shared files of ``COMMON``.
 
     Files that do not exist are left out.
     """
-    files = (FOLDER / f"{it}.{ending}" for it in (COMMON.get(name, name), name))
-    return "\n".join(it.read_text("utf-8") for it in dict.fromkeys(files) if it.exists())
+    files = (FOLDER / f"{it}.{ending}" for it in (*COMMON.get(name, ()), name))
+    return "\n".join(it.read_text("utf-8") for it in files if it.exists())

@@ -4,13 +4,14 @@
 const SVG = "http://www.w3.org/2000/svg";
 // Sides of the pictures in pixels, on a wide page and on a phone. The largest is used with which the
 // drawing is at most this part of the window high.
-const SIDES = { wide: [116, 96, 76], phone: [76, 60] };
+const SIDES = { wide: [168, 140, 116, 96, 76], phone: [76, 60] };
 const PHONE = 560;
 const HIGH = 0.7;
 const ROW_GAP = 16;
 const LINE_GAP = 26; // between two lines: an edge leads through it
 const BOX = { top: 24, bottom: 8 };
-const WIDEST_GAP = 96; // between two columns of a graph that is spread
+const WIDEST_GAP = 176; // between two columns of a graph that is spread
+const WORDS = [8, 28]; // by which words may reach beyond their picture at each side
 const MARGIN = 14; // left and right of the drawing, for edges from line to line
 const TIP = 6;
 const THICKEST = 5;
@@ -29,7 +30,7 @@ function build(drawing, data) {
     const made = element("button", "node", drawing);
     made.type = "button";
     element("span", "frame", made);
-    for (const name of ["title", "note"]) element("span", name, made).textContent = node[name];
+    for (const name of ["title", "note"]) showName(element("span", name, made), node[name]);
     made.title = node.label;
   }
 }
@@ -39,7 +40,7 @@ function patch(made, node) {
   made.disabled = node.fixed;
   made.setAttribute("aria-label", node.label);
   made.style.setProperty("--colour", node.colour);
-  made.querySelector(".note").textContent = node.note;
+  showName(made.querySelector(".note"), node.note);
   if (node.chosen) made.setAttribute("aria-current", "true");
   else made.removeAttribute("aria-current");
   const frame = made.querySelector(".frame");
@@ -69,10 +70,7 @@ function divide(count, breaks, most) {
 // Returns the places of the columns and rows in pixels, for pictures of a size.
 function arrange(drawing, data, width, thumb) {
   drawing.style.setProperty("--thumb", `${thumb}px`);
-  const texts = [...drawing.querySelectorAll(".node")].map((it) => it.offsetHeight - thumb);
-  const text = Math.max(...texts);
   const side = width < PHONE ? 5 : 9; // from a picture to the edge of its box
-  const down = thumb + text + ROW_GAP;
   let across = thumb + (width < PHONE ? 21 : 32);
   const columns = 1 + Math.max(...data.nodes.map((node) => node.place[0]));
   const most = Math.max(1, Math.floor((width - 2 * MARGIN) / across));
@@ -82,6 +80,12 @@ function arrange(drawing, data, width, thumb) {
     const room = Math.floor((width - 2 * MARGIN) / longest);
     across = Math.max(across, Math.min(room, thumb + WIDEST_GAP));
   }
+  // Words are wider than their picture, up to half of the gap between two columns.
+  const beside = Math.max(WORDS[0], Math.min((across - thumb) / 4, WORDS[1]));
+  drawing.style.setProperty("--beside", `${beside}px`);
+  const texts = [...drawing.querySelectorAll(".node")].map((it) => it.offsetHeight - thumb);
+  const text = Math.max(...texts);
+  const down = thumb + text + ROW_GAP;
   const lineOf = (column) => lines.find((line) => column < line.end);
   const points = [...data.nodes.map((it) => it.place), ...data.edges.flatMap((it) => it.bends)];
   let y = 0;

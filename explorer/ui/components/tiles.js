@@ -34,8 +34,8 @@ function patch(tile, state) {
   else tile.removeAttribute("aria-current");
   tile.querySelector(".title").textContent = state.title;
   tile.querySelector(".note").textContent = state.note;
-  tile.querySelector(".caption").textContent = state.caption;
-  tile.querySelector(".detail").textContent = state.detail;
+  showName(tile.querySelector(".caption"), state.caption);
+  showName(tile.querySelector(".detail"), state.detail);
   if (before !== state.picture) {
     tile.classList.toggle("arrived", before === null && !waiting);
     show(tile.querySelector(".frame"), state.picture, "own");

@@ -10,11 +10,23 @@ import streamlit as st
 from explorer.gallery import pictures
 from explorer.jobs.job import Job
 from explorer.text import captions
+from explorer.ui import server_state
 
 
-def setting_rows(job: Job) -> dict[str, str]:
-    """Return the settings of an entry's recipe as text, by their captions."""
-    return captions.setting_rows(job.kind, pictures.recipe_settings(job))
+def setting_rows(job: Job, everything: bool = False) -> dict[str, str]:
+    """Return the settings of an entry's recipe as text, by their captions.
+
+    Args:
+        job: the entry.
+        everything: as for ``captions.setting_rows``.
+    """
+    settings = pictures.recipe_settings(job)
+    texts = {it for it in settings.values() if isinstance(it, str)}
+    texts |= {
+        it for value in settings.values() if isinstance(value, list) for it in map(str, value)
+    }
+    titles = server_state.store().input_titles(texts)
+    return captions.setting_rows(job.kind, settings, titles, everything)
 
 
 def state_caption(job: Job) -> str:

@@ -42,8 +42,9 @@ def read_entries(found: queries.Gallery, text: str) -> list[Job]:
 
 def show_comparison(found: queries.Gallery, jobs: Sequence[Job]) -> None:
     """Show entries side by side with their settings; settings that differ are marked."""
+    html_snippets.start_at_top("top")
     entry.back_button()
-    tables = [captions.setting_rows(job) for job in jobs]
+    tables = [captions.setting_rows(job, everything=True) for job in jobs]
     names = list(dict.fromkeys(name for table in tables for name in table))
     differing = {name for name in names if len({table.get(name) for table in tables}) > 1}
     for column, job, places, table in zip(

@@ -48,6 +48,7 @@ LINKS = {
 
 def show_entry(found: Gallery, job: Job) -> None:
     """Show one entry: its pictures, its settings, and buttons to rename, save or delete it."""
+    html_snippets.start_at_top("top")
     with st.container(key="entry-way", horizontal=True, horizontal_alignment="distribute"):
         back_button()
         presenter.show_button()
@@ -75,8 +76,7 @@ def show_entry(found: Gallery, job: Job) -> None:
 
 
 def back_button() -> None:
-    """Scroll to the top of the page, and show a button that leads back to all entries."""
-    html_snippets.start_at_top("top")
+    """Show a button that leads back to all entries."""
     st.button(
         "Gallery",
         icon=":material/arrow_back:",

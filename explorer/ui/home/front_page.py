@@ -135,7 +135,7 @@ def loaded_html() -> str:
     rows = {
         "Network": f"SketchNet: {neurons:,} neurons in {len(network.shown)} layers, "
         f"{len(network.labels)} classes",
-        "Other networks": f"{others or 'none here yet'}; {len(infos) - 1} can be opened",
+        "Other networks": f"{others or 'none here yet'}; {len(infos) - 1:,} can be opened",
         "Pictures": f"{len(samples.SAMPLES)} samples, {len(paintings.PAINTINGS)} paintings, "
         "and any of your own",
         "What excites neurons": names or "found in 5,000 drawings when you first ask",

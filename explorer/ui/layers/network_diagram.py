@@ -225,7 +225,7 @@ def describe_shape(node: BlockNode) -> str:
 def describe(graph: BlockGraph) -> str:
     """Return a sentence on how a network is built."""
     skips = sum(edge.skip for edge in graph.edges)
-    words = f"{len(graph.nodes) - 1} steps from the picture to the answer"
+    words = f"{len(graph.nodes) - 1} stages from the picture to the answer"
     how = "1 connection (orange) skips" if skips == 1 else f"{skips} connections (orange) skip"
     return f"{words}; {how} some of them." if skips else f"{words}."
 

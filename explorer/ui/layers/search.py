@@ -53,8 +53,14 @@ def read_query(network: Network, problems: list[str]) -> UnitQuery:
     )
 
 
-def show_search(network: Network, problems: list[str]) -> UnitQuery:
-    """Show the search box and the choices of kind and order, and return the query in the URL."""
+def show_search(network: Network, problems: list[str], choices: bool = True) -> UnitQuery:
+    """Show the search box and the choices of kind and order, and return the query in the URL.
+
+    Args:
+        network: the network.
+        problems: a sentence is appended for each unknown word in the URL.
+        choices: whether the choices are shown if nothing is searched.
+    """
     query = read_query(network, problems)
     names = unit_labels.names_of(network)
     with st.form("search", border=False), st.container(key="search-row", horizontal=True):
@@ -71,6 +77,8 @@ def show_search(network: Network, problems: list[str]) -> UnitQuery:
         ).strip()
         if st.form_submit_button("Find"):
             _submit(network, typed, query)
+    if not choices and not query.active:
+        return query
     with st.container(key="search-choices", horizontal=True):
         if len(names.kinds) > 1:
             kinds = {"": "All kinds", **{it: kind_title(it) for it in names.kinds}}

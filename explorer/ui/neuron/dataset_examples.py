@@ -209,7 +209,8 @@ def _spread(neuron: NeuronView, index: Index) -> None:
     colour = depth_colours.depth_colour(layer.depth)
     best = index.top(layer.name, unit)
     noun = indexes.image_noun(index)
-    html_snippets.side_heading(f"How much the {noun} excite it")
+    where = ", at the strongest place" if layer.size else ""
+    html_snippets.side_heading(f"How much the {noun} excite it{where}")
     chart.show_chart(
         _histogram(index, layer.name, unit, colour),
         "histogram",  # One chart that changes is redrawn sooner than a new one is drawn.
@@ -262,7 +263,7 @@ def _ruler(neuron: NeuronView, stored: StoredPicture, index: Index, colour: str)
     what = "mean over the picture" if by == "mean" else "at the highest place"
     return (
         f'<h4 class="side">Its own picture compared with them</h4>{drawn}'
-        f'<p class="ruler-words">{escape(words)} ({what})</p>'
+        f'<p class="ruler-words">{escape(words.removesuffix("."))} ({what}).</p>'
     )
 
 

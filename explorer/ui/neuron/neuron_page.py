@@ -104,7 +104,8 @@ def show(neuron: NeuronView, view: str, problems: list[str]) -> None:
             show_ruler(neuron, stored, drawn)
     with warning:
         link_problems.show_problems(problems)
-    related.show_similar(neuron, drawn, best, requests)
+    # Until it is drawn as the page asks for, the usual picture tells what is similar.
+    related.show_similar(neuron, drawn, best or neuron.usual_picture("").find(), requests)
     related.show_inputs(neuron, requests)
     requests.settle()
     effect.show_effect(neuron, index, waits=job_status.is_open(large))

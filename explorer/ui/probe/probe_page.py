@@ -307,8 +307,11 @@ def show_ranking(view: ProbeView) -> None:
     first = "The neurons with the highest activation come first"
     if view.index is not None:
         collection = indexes.describe_index(view.index)
-        first = f"First come the neurons that respond to few of {collection} as strongly"
-    line = f"{first}; deep layers at the top, shallow ones at the bottom."
+        first = (
+            'First come those for which the picture is unusual: "top 1%" means that only 1% of '
+            f"{collection} excite the neuron more"
+        )
+    line = f"{first}. Deep layers are at the top, shallow ones at the bottom."
     html_snippets.heading(f"Neurons that respond {where}", line)
     if view.index is None:
         index_picker.show_missing_index(

@@ -71,6 +71,23 @@ def test_the_inputs_are_those_with_the_largest_products(
     assert nodes[found.middle] == pytest.approx(float(means["relu4b"][34]), rel=1e-4)
 
 
+def test_weights_alone_need_no_pictures(
+    sketchnet: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the network runs")
+
+    monkeypatch.setattr(Network, "activations", refuse)
+    circuit = CircuitMeter(sketchnet, None).circuit(sketchnet.layer("relu4b"), 34, depth=1)
+    weights = sketchnet.module.get_submodule("conv4b").weight[34].sum((1, 2))  # type: ignore[index]
+    expected = weights.abs().argsort(descending=True)[:4].tolist()  # type: ignore[operator]
+    assert {it.source.unit for it in circuit.inputs(circuit.middle)} == set(expected)
+    for edge in circuit.inputs(circuit.middle):
+        share = float(weights[edge.source.unit] / weights.abs().sum())  # type: ignore[operator]
+        assert edge.share == pytest.approx(share, rel=1e-4) and edge.measured is None
+    assert circuit.pictures == 0
+
+
 def test_a_measured_strength_is_what_the_target_loses(
     found: Circuit, sketchnet: Network, drawings: PictureSample
 ) -> None:

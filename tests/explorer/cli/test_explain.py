@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from core.errors import ExplorerError
 from explorer.cli import cli
+from tests.explorer.reports.test_html_report import numbers, read
 
 RUNNER = CliRunner()
 
@@ -34,11 +35,18 @@ def test_it_names_neurons_for_and_against_and_draws_them(tmp_path: Path) -> None
     assert f"why {told['class']}" in words and "relu4b" in words
 
 
-def test_two_classes_are_told_apart() -> None:
-    told = json.loads(
-        run("--class", "house", "--against", "castle", "--layers", "relu5b", "--json")
-    )
+def test_two_classes_are_told_apart_also_in_a_report(tmp_path: Path) -> None:
+    out = tmp_path / "why.html"
+    question = ("--class", "house", "--against", "castle", "--layers", "relu5b", "--count", "2")
+    told = json.loads(run(*question, "--out", str(out), "--json"))
     assert (told["class"], told["against"]) == ("house", "castle")
+    text, page = read(out)
+    assert "Why house rather than castle?" in text and "samples.picture" in text
+    # The picture itself, and one of each neuron.
+    assert len(page.pictures) == 5
+    units = told["layers"]["relu5b"]
+    assert numbers(text) == [{"layer": "relu5b", **it} for it in units["for"] + units["against"]]
+    assert all(f"{it['name'] or 'neuron'} {it['unit']}: +" in text for it in units["for"])
 
 
 def test_an_unknown_class_is_refused() -> None:

@@ -408,3 +408,17 @@ def test_only_who_started_a_task_stops_it() -> None:
             task.stop(bert)
         task.stop(stopping)
         assert not task.open
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("My birds.pth", "my-birds"),
+        ("--A_b.ckpt", "a-b"),
+        (f"{'x' * 31} y.pth", "x" * 31),
+        ("\N{BIRD}.pth", ""),
+    ],
+)
+def test_titles_of_files(name: str, title: str) -> None:
+    assert catalogue.title_of_file(name) == title
+    assert not title or catalogue.TITLE.fullmatch(title)

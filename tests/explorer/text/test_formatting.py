@@ -35,3 +35,16 @@ def test_the_best_have_the_smallest_numbers(percentile: float, text: str) -> Non
 )
 def test_probabilities(share: float, text: str) -> None:
     assert formatting.probability(share) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("features.9.squeeze_activation", "features.<wbr>9.<wbr>squeeze_<wbr>activation"),
+        ("features.9 +0.25%", "features.<wbr>9 +0.25%"),
+        ("seen. <b>", "seen. &lt;b&gt;"),
+        ("relu3b", "relu3b"),
+    ],
+)
+def test_names_are_divided_after_dots_and_underscores_only(text: str, html: str) -> None:
+    assert formatting.name_html(text) == html
