@@ -141,6 +141,7 @@ def warm_up(page: Path) -> None:
     slot = st.empty()
     missing = [it for it in preparation.imported_modules(page) if it not in sys.modules]
     if missing:
+        preparation.hurry()
         with slot:
             skeleton("Starting ...", whole=True)
         for name in missing:

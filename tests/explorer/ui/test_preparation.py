@@ -1,8 +1,9 @@
 """What the first visit of a page would wait for is done ahead."""
 
-import functools
+import importlib
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -76,10 +77,11 @@ def test_the_outline_of_a_page_is_shown_until_everything_is_imported(
     monkeypatch.setattr(sys, "done", done, raising=False)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(html_snippets, "skeleton", lambda *_, **__: done.append("outline"))
+    monkeypatch.setattr(preparation, "hurry", lambda: done.append("hurry"))
     html_snippets.warm_up(page)
     html_snippets.warm_up(page)
     sys.modules.pop(module)
-    assert done == ["outline", "imported"]
+    assert done == ["hurry", "outline", "imported"]
 
 
 def test_the_first_page_that_is_opened_starts_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,9 +93,52 @@ def test_the_first_page_that_is_opened_starts_it(monkeypatch: pytest.MonkeyPatch
 
 def test_workers_start_before_the_imports_and_both_once(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
-    monkeypatch.setattr(preparation, "start", functools.cache(preparation.start.__wrapped__))
+    monkeypatch.setattr(preparation, "_thread", None)
+    monkeypatch.setattr(preparation, "prepare_home", lambda: done.append("home"))
     monkeypatch.setattr(preparation, "prepare", lambda: done.append("imports"))
     monkeypatch.setattr(server_state, "work", lambda: done.append("workers"))
+    preparation.start(lambda _: done.append("gives way")).join()
     preparation.start().join()
-    preparation.start().join()
-    assert done == ["workers", "imports"]
+    assert done == ["home", "gives way", "workers", "imports"]
+
+
+def test_each_import_of_the_preparation_gives_way_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[bool] = []
+    hurry = threading.Event()
+    monkeypatch.setattr(preparation, "_hurry", hurry)
+    for name in ("colorsys", "tabnanny"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    other = threading.Thread(target=importlib.import_module, args=["tabnanny"])
+    with preparation._imports_giving_way(lambda event: asked.append(event.is_set())):
+        importlib.import_module("json")  # is there already
+        assert asked == []
+        other.start()
+        other.join()
+        assert asked == []
+        importlib.import_module("colorsys")
+        assert asked and not any(asked)
+        preparation.hurry()
+        assert hurry.is_set()
+    before = len(asked)
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    importlib.import_module("colorsys")
+    assert len(asked) == before
+
+
+def test_the_home_page_waits_for_what_is_being_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed, ends = threading.Event(), threading.Event()
+    monkeypatch.setattr(preparation, "_listed", listed)
+    monkeypatch.setattr(preparation, "_thread", None)
+    assert not preparation.is_opening(0)
+    running = threading.Thread(target=ends.wait)
+    monkeypatch.setattr(preparation, "_thread", running)
+    running.start()
+    assert preparation.is_opening(0.01)
+    listed.set()
+    assert not preparation.is_opening(0)
+    listed.clear()
+    ends.set()
+    running.join()
+    assert not preparation.is_opening(0)
