@@ -1,4 +1,7 @@
-"""When browsers ask for something, so that the server does meanwhile only what they wait for."""
+"""When browsers ask for something, so that the server does meanwhile only what they wait for.
+
+Work gives way to the home page, which needs none of it. Whoever opens another page waits for it.
+"""
 
 import threading
 import time
@@ -29,6 +32,10 @@ class Traffic:
         self._quiet_from = clock() + FIRST_SECONDS
         self._left = AT_MOST_SECONDS
 
+    def end(self) -> None:
+        """Give way no more."""
+        self._left = 0.0
+
     def note(self) -> None:
         """Record that a browser asks for something now."""
         self._quiet_from = max(self._quiet_from, self._clock() + NEXT_SECONDS)
@@ -57,5 +64,8 @@ class NoteRequests:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Record a request, and pass it on."""
         if scope["type"] in ("http", "websocket") and not scope["path"].endswith(NO_VISIT):
+            is_page = any(name == b"accept" and b"text/html" in it for name, it in scope["headers"])
+            if is_page and scope["path"].strip("/"):
+                self._traffic.end()
             self._traffic.note()
         await self._app(scope, receive, send)

@@ -14,7 +14,7 @@ import importlib.abc
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from explorer.ui import page_list, urls
@@ -29,6 +29,10 @@ LISTED = ("core.networks.registry", "core.datasets.samples", "explorer.library.i
 _listed = threading.Event()
 # Set when a page waits for what is imported here, so that nothing gives way any more.
 _hurry = threading.Event()
+# Number of pages that import what they need themselves just now, and what is waited for until none
+# does: two threads that import different things take twice as long each.
+_importing = 0
+_idle = threading.Condition()
 _once = threading.Lock()
 _thread: threading.Thread | None = None
 
@@ -56,9 +60,27 @@ def start(give_way: GiveWay | None = None) -> threading.Thread:
         return _thread
 
 
-def hurry() -> None:
-    """Import without giving way from now on: a page waits for it."""
+def import_for_page(names: Sequence[str]) -> None:
+    """Import what a page waits for; nothing else is begun meanwhile, and nothing gives way."""
+    global _importing
     _hurry.set()
+    with _idle:
+        _importing += 1
+    try:
+        for name in names:
+            importlib.import_module(name)
+    finally:
+        with _idle:
+            _importing -= 1
+            _idle.notify_all()
+
+
+def _import_ahead(names: Iterable[str]) -> None:
+    """Import modules, each when no page imports what it needs."""
+    for name in names:
+        with _idle:
+            _idle.wait_for(lambda: _importing == 0)
+        importlib.import_module(name)
 
 
 def is_opening(seconds: float) -> bool:
@@ -132,18 +154,15 @@ def prepare() -> None:
     opened meanwhile waits only for what it needs itself.
     """
     prepare_home()
-    for name in LISTED:
-        importlib.import_module(name)
+    _import_ahead(LISTED)
     _listed.set()
     for page in page_list.PAGES:
-        for name in imported_modules(Path(page.page)):
-            importlib.import_module(name)
+        _import_ahead(imported_modules(Path(page.page)))
     from explorer.ui import image_picker
 
     for sample in image_picker.TITLES:
         image_picker.thumbnail(sample)
-    for name in LATER:
-        importlib.import_module(name)
+    _import_ahead(LATER)
 
 
 @functools.cache

@@ -3,7 +3,6 @@
 This module does not import PyTorch, so a page can show its outline while PyTorch is imported.
 """
 
-import importlib
 import sys
 from collections.abc import Mapping
 from html import escape
@@ -141,9 +140,7 @@ def warm_up(page: Path) -> None:
     slot = st.empty()
     missing = [it for it in preparation.imported_modules(page) if it not in sys.modules]
     if missing:
-        preparation.hurry()
         with slot:
             skeleton("Starting ...", whole=True)
-        for name in missing:
-            importlib.import_module(name)
+        preparation.import_for_page(missing)
         slot.empty()

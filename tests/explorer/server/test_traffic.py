@@ -69,24 +69,30 @@ def test_a_page_that_waits_for_the_work_ends_the_waiting() -> None:
     assert waited(clock, Traffic(lambda: clock.now)) == pytest.approx(0.3, abs=0.03)
 
 
+async def _record(passed: list[str], scope: Any) -> None:
+    passed.append(scope["path"])
+
+
 @pytest.mark.parametrize(
-    ("kind", "path", "noted"),
+    ("kind", "path", "accepted", "noted"),
     [
-        ("http", "/", True),
-        ("http", "/static/js/index.js", True),
-        ("websocket", "/_stcore/stream", True),
-        ("http", "/_stcore/health", False),
-        ("lifespan", "/", False),
+        ("http", "/", b"text/html,*/*", True),
+        ("http", "/static/js/index.js", b"*/*", True),
+        ("websocket", "/_stcore/stream", b"", True),
+        ("http", "/_stcore/health", b"*/*", False),
+        # Another page than the first one needs what would give way to it.
+        ("http", "/dream", b"text/html,*/*", False),
+        ("lifespan", "/", b"", False),
     ],
 )
-def test_requests_of_browsers_are_recorded_and_passed_on(kind: str, path: str, noted: bool) -> None:
-    clock, passed = Hours(), []
+def test_requests_of_browsers_are_recorded_and_passed_on(
+    kind: str, path: str, accepted: bytes, noted: bool
+) -> None:
+    clock, passed = Hours(), list[str]()
     seen = Traffic(lambda: clock.now)
     waited(clock, seen)
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        passed.append(scope["path"])
-
-    asyncio.run(NoteRequests(app, seen)({"type": kind, "path": path}, None, None))  # type: ignore[arg-type]
+    app: Any = NoteRequests(lambda scope, *_: _record(passed, scope), seen)
+    headers = [(b"host", b"text/html"), (b"accept", accepted)]
+    asyncio.run(app({"type": kind, "path": path, "headers": headers}, None, None))
     assert passed == [path]
     assert (waited(clock, seen) > 0) is noted

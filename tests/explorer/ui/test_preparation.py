@@ -77,11 +77,10 @@ def test_the_outline_of_a_page_is_shown_until_everything_is_imported(
     monkeypatch.setattr(sys, "done", done, raising=False)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(html_snippets, "skeleton", lambda *_, **__: done.append("outline"))
-    monkeypatch.setattr(preparation, "hurry", lambda: done.append("hurry"))
     html_snippets.warm_up(page)
     html_snippets.warm_up(page)
     sys.modules.pop(module)
-    assert done == ["hurry", "outline", "imported"]
+    assert done == ["outline", "imported"]
 
 
 def test_the_first_page_that_is_opened_starts_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,12 +118,45 @@ def test_each_import_of_the_preparation_gives_way_and_no_other(
         assert asked == []
         importlib.import_module("colorsys")
         assert asked and not any(asked)
-        preparation.hurry()
+        preparation.import_for_page(["json"])
         assert hurry.is_set()
     before = len(asked)
     monkeypatch.delitem(sys.modules, "colorsys", raising=False)
     importlib.import_module("colorsys")
     assert len(asked) == before
+
+
+def test_nothing_is_imported_ahead_while_a_page_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ends, done = threading.Event(), threading.Event(), list[str]()
+    (tmp_path / "of_a_page.py").write_text("import sys\nsys.begun.set()\nsys.ends.wait()\n")
+    (tmp_path / "of_no_page.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "begun", begun, raising=False)
+    monkeypatch.setattr(sys, "ends", ends, raising=False)
+    monkeypatch.setattr(preparation, "_hurry", threading.Event())
+
+    def ahead() -> None:
+        preparation._import_ahead(["of_no_page"])
+        done.append("ahead")
+
+    def of_page() -> None:
+        preparation.import_for_page(["of_a_page"])
+        done.append("page")
+
+    page, other = threading.Thread(target=of_page), threading.Thread(target=ahead)
+    page.start()
+    begun.wait()
+    other.start()
+    other.join(0.05)
+    assert "of_no_page" not in sys.modules
+    ends.set()
+    page.join()
+    other.join()
+    assert sorted(done) == ["ahead", "page"]
+    for name in ("of_a_page", "of_no_page"):
+        del sys.modules[name]
 
 
 def test_the_home_page_waits_for_what_is_being_imported(monkeypatch: pytest.MonkeyPatch) -> None:
