@@ -5,13 +5,15 @@ import sys
 import streamlit as st
 
 from core.errors import ExplorerError
-from explorer.ui import page_list, urls
+from explorer.ui import page_list, preparation, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.term_marks import mark_terms
 from explorer.ui.home import front_page
 
 # Old links to the Layers page led to the home page; their query has one of these parameters.
 OF_LAYERS = frozenset({"network", "layer", "unit", "page", "find", "show", "index"})
+# Seconds between two looks whether PyTorch is imported.
+LOOK_SECONDS = 0.2
 LEAD = (
     "Every neuron of a convolutional network looks for something: an edge, a colour, a stripe, an "
     "eye. Here you see what each one responds to, try it with your own pictures, make dreams, and "
@@ -55,11 +57,14 @@ def go(clicked: str) -> None:
 
 
 def show_loaded() -> None:
-    """Show the list of networks, samples and indexes; this imports PyTorch the first time."""
+    """Show the list of networks, samples and indexes; the first time, PyTorch is imported."""
     with st.container(key="loaded"):
         slot = st.empty()
-        if "core.networks.network" not in sys.modules:
+        opening = "core.networks.network" not in sys.modules
+        while opening:
+            # To show something lets the visitor go to another page meanwhile.
             slot.html('<p class="loaded" role="status">Opening SketchNet ...</p>')
+            opening = preparation.is_opening(LOOK_SECONDS)
         try:
             slot.html(front_page.loaded_html())
         except ExplorerError as error:

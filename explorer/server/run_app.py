@@ -25,6 +25,7 @@ from explorer.server.access import LOOPBACK, Access, is_address
 from explorer.server.guard import TOKEN, Guard
 from explorer.server.preloading import Preloading
 from explorer.server.token_page import page_headers
+from explorer.server.traffic import NoteRequests, Traffic
 
 INDEX_PAGE = Path(streamlit.__file__).parent / "static" / "index.html"
 # A thread that has Python's lock gives it up after so long if another one waits. By default it is
@@ -35,21 +36,27 @@ SWITCH_SECONDS = 0.001
 EVERY_ADDRESS = ("0.0.0.0", "::")
 
 
-def run_app(access: Access, host: str, port: int | None, prepare: Callable[[], object]) -> None:
+def run_app(
+    access: Access,
+    host: str,
+    port: int | None,
+    prepare: Callable[[Callable[[threading.Event], None]], object],
+) -> None:
     """Run the app until it is stopped by Ctrl+C or SIGTERM.
 
     Args:
         access: the conditions under which requests are answered.
         host: name or address to listen on.
         port: port to listen on; by default 8501 or the next free one.
-        prepare: called once, when the server is about to answer.
+        prepare: called once, when the server is about to answer, with a function that waits while
+            a page is being loaded, unless the event that it is given is set.
     """
-    address = host.strip("[]")
+    address, traffic = host.strip("[]"), Traffic()
 
     @contextlib.asynccontextmanager
     async def announce(_: Any) -> AsyncIterator[None]:
         show_start(access, address, int(config.get_option("server.port")))
-        prepare()
+        prepare(traffic.give_way)
         yield
 
     # Streamlit reads its configuration from the current folder.
@@ -64,7 +71,8 @@ def run_app(access: Access, host: str, port: int | None, prepare: Callable[[], o
         held_bytes=uploaded_bytes,
         page_headers=Preloading(INDEX_PAGE).headers,
     )
-    app = streamlit.App(ROOT / "explorer" / "app.py", middleware=[guard], lifespan=announce)
+    middleware = [guard, Middleware(NoteRequests, traffic=traffic)]
+    app = streamlit.App(ROOT / "explorer" / "app.py", middleware=middleware, lifespan=announce)
     options = {
         "server.address": address,
         # The guard checks the names of the server, also for requests other than the WebSocket's.

@@ -2,15 +2,19 @@
 
 This is the start of the workers, the import of charts, image processing and all computation, which
 takes a second or two, and the small pictures of the samples, which most pages show. The module
-itself imports none of that.
+itself imports none of that. While a browser loads a page, all that gives way.
 """
 
 import ast
+import contextlib
 import functools
 import gc
 import importlib
+import importlib.abc
 import logging
+import sys
 import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from explorer.ui import page_list, urls
@@ -20,27 +24,89 @@ LOG = logging.getLogger(__name__)
 LATER = ("scipy.cluster.hierarchy", "scipy.ndimage", "scipy.spatial.distance")
 
 
-@functools.cache
-def start() -> threading.Thread:
+# What the list of the home page imports, and whether that has been imported.
+LISTED = ("core.networks.registry", "core.datasets.samples", "explorer.library.indexes")
+_listed = threading.Event()
+# Set when a page waits for what is imported here, so that nothing gives way any more.
+_hurry = threading.Event()
+# Number of pages that import what they need themselves just now, and what is waited for until none
+# does: two threads that import different things take twice as long each.
+_importing = 0
+_idle = threading.Condition()
+_once = threading.Lock()
+_thread: threading.Thread | None = None
+
+# Waits while a browser loads a page, unless the event is set.
+GiveWay = Callable[[threading.Event], None]
+
+
+def start(give_way: GiveWay | None = None) -> threading.Thread:
     """Start the workers and call ``prepare`` in a thread, once in this process; return the thread.
 
-    The server calls it when it begins to answer. What is done while the first visitor's browser
-    still loads the app need not be waited for. Workers import on another core meanwhile, and have a
-    lower priority than the pages.
+    The server calls it when it begins to answer. What is done while nobody loads a page need not be
+    waited for. Workers import on another core meanwhile, and have a lower priority than the pages.
+
+    Args:
+        give_way: called before each import; None to import at once.
     """
-    thread = threading.Thread(target=_prepare_and_log, name="preparation", daemon=True)
-    thread.start()
-    return thread
+    global _thread
+    with _once:
+        if _thread is None:
+            arguments = (give_way or (lambda _: None),)
+            _thread = threading.Thread(
+                target=_prepare_and_log, args=arguments, name="preparation", daemon=True
+            )
+            _thread.start()
+        return _thread
 
 
-def _prepare_and_log() -> None:
+def import_for_page(names: Sequence[str]) -> None:
+    """Import what a page waits for; nothing else is begun meanwhile, and nothing gives way."""
+    global _importing
+    _hurry.set()
+    with _idle:
+        _importing += 1
+    try:
+        for name in names:
+            importlib.import_module(name)
+    finally:
+        with _idle:
+            _importing -= 1
+            _idle.notify_all()
+
+
+def _import_ahead(names: Iterable[str]) -> None:
+    """Import modules, each when no page imports what it needs."""
+    for name in names:
+        with _idle:
+            _idle.wait_for(lambda: _importing == 0)
+        importlib.import_module(name)
+
+
+def is_opening(seconds: float) -> bool:
+    """Wait until what the home page lists is imported, if it is being imported.
+
+    Args:
+        seconds: the longest wait.
+
+    Returns:
+        Whether it is not yet imported, and will be.
+    """
+    running = _thread is not None and _thread.is_alive()
+    return running and not _listed.wait(seconds)
+
+
+def _prepare_and_log(give_way: GiveWay) -> None:
     from explorer.ui import server_state
 
     try:
-        server_state.work()
         # Nothing of what is imported becomes garbage; to look for it takes a sixth of the time.
         gc.disable()
-        prepare()
+        prepare_home()
+        give_way(_hurry)
+        server_state.work()
+        with _imports_giving_way(give_way):
+            prepare()
     except Exception:
         # A page that needs what failed tries it again, and shows the reason.
         LOG.exception("what pages need could not be prepared")
@@ -49,25 +115,54 @@ def _prepare_and_log() -> None:
         server_state.keep_imported()
 
 
+class _BeforeImports(importlib.abc.MetaPathFinder):
+    """Gives way before each import of the thread that has made it; finds no modules itself."""
+
+    def __init__(self, give_way: GiveWay) -> None:
+        self._give_way = give_way
+        self._thread = threading.get_ident()
+
+    def find_spec(self, *_: object) -> None:
+        """Give way."""
+        if threading.get_ident() == self._thread:
+            self._give_way(_hurry)
+
+
+@contextlib.contextmanager
+def _imports_giving_way(give_way: GiveWay) -> Iterator[None]:
+    """Give way before each import of this thread; an import keeps a core and Python's lock busy."""
+    finder = _BeforeImports(give_way)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+def prepare_home() -> None:
+    """Make the small pictures of the home page, for which nothing slow is imported."""
+    from explorer.ui.home import front_page
+
+    for layer in front_page.FEATURED_UNITS:
+        front_page.column(layer)
+
+
 def prepare() -> None:
     """Make the small pictures of the home page and the samples, and import what all pages import.
 
     The home page comes first: it needs no PyTorch, and most visitors begin there. A page that is
     opened meanwhile waits only for what it needs itself.
     """
-    from explorer.ui.home import front_page
-
-    for layer in front_page.FEATURED_UNITS:
-        front_page.column(layer)
+    prepare_home()
+    _import_ahead(LISTED)
+    _listed.set()
     for page in page_list.PAGES:
-        for name in imported_modules(Path(page.page)):
-            importlib.import_module(name)
+        _import_ahead(imported_modules(Path(page.page)))
     from explorer.ui import image_picker
 
     for sample in image_picker.TITLES:
         image_picker.thumbnail(sample)
-    for name in LATER:
-        importlib.import_module(name)
+    _import_ahead(LATER)
 
 
 @functools.cache

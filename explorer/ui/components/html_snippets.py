@@ -3,7 +3,6 @@
 This module does not import PyTorch, so a page can show its outline while PyTorch is imported.
 """
 
-import importlib
 import sys
 from collections.abc import Mapping
 from html import escape
@@ -144,6 +143,5 @@ def warm_up(page: Path) -> None:
     if missing:
         with slot:
             skeleton("Starting ...", whole=True)
-        for name in missing:
-            importlib.import_module(name)
+        preparation.import_for_page(missing)
         slot.empty()

@@ -53,7 +53,7 @@ def test_what_pages_need_is_prepared_once_and_before_the_first_answer(
     monkeypatch.setattr(streamlit, "App", App)
     monkeypatch.setattr(run_app, "show_start", lambda *_: done.append("shown"))
     allowed = access.create_access("127.0.0.1", (), False)
-    run_app.run_app(allowed, "127.0.0.1", 8765, lambda: done.append("prepares"))
+    run_app.run_app(allowed, "127.0.0.1", 8765, lambda _: done.append("prepares"))
     assert done == ["shown", "prepares", "answers"]
     assert intervals == [run_app.SWITCH_SECONDS]
 

@@ -1,8 +1,9 @@
 """What the first visit of a page would wait for is done ahead."""
 
-import functools
+import importlib
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -91,9 +92,85 @@ def test_the_first_page_that_is_opened_starts_it(monkeypatch: pytest.MonkeyPatch
 
 def test_workers_start_before_the_imports_and_both_once(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
-    monkeypatch.setattr(preparation, "start", functools.cache(preparation.start.__wrapped__))
+    monkeypatch.setattr(preparation, "_thread", None)
+    monkeypatch.setattr(preparation, "prepare_home", lambda: done.append("home"))
     monkeypatch.setattr(preparation, "prepare", lambda: done.append("imports"))
     monkeypatch.setattr(server_state, "work", lambda: done.append("workers"))
+    preparation.start(lambda _: done.append("gives way")).join()
     preparation.start().join()
-    preparation.start().join()
-    assert done == ["workers", "imports"]
+    assert done == ["home", "gives way", "workers", "imports"]
+
+
+def test_each_import_of_the_preparation_gives_way_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[bool] = []
+    hurry = threading.Event()
+    monkeypatch.setattr(preparation, "_hurry", hurry)
+    for name in ("colorsys", "tabnanny"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    other = threading.Thread(target=importlib.import_module, args=["tabnanny"])
+    with preparation._imports_giving_way(lambda event: asked.append(event.is_set())):
+        importlib.import_module("json")  # is there already
+        assert asked == []
+        other.start()
+        other.join()
+        assert asked == []
+        importlib.import_module("colorsys")
+        assert asked and not any(asked)
+        preparation.import_for_page(["json"])
+        assert hurry.is_set()
+    before = len(asked)
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    importlib.import_module("colorsys")
+    assert len(asked) == before
+
+
+def test_nothing_is_imported_ahead_while_a_page_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ends, done = threading.Event(), threading.Event(), list[str]()
+    (tmp_path / "of_a_page.py").write_text("import sys\nsys.begun.set()\nsys.ends.wait()\n")
+    (tmp_path / "of_no_page.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "begun", begun, raising=False)
+    monkeypatch.setattr(sys, "ends", ends, raising=False)
+    monkeypatch.setattr(preparation, "_hurry", threading.Event())
+
+    def ahead() -> None:
+        preparation._import_ahead(["of_no_page"])
+        done.append("ahead")
+
+    def of_page() -> None:
+        preparation.import_for_page(["of_a_page"])
+        done.append("page")
+
+    page, other = threading.Thread(target=of_page), threading.Thread(target=ahead)
+    page.start()
+    begun.wait()
+    other.start()
+    other.join(0.05)
+    assert "of_no_page" not in sys.modules
+    ends.set()
+    page.join()
+    other.join()
+    assert sorted(done) == ["ahead", "page"]
+    for name in ("of_a_page", "of_no_page"):
+        del sys.modules[name]
+
+
+def test_the_home_page_waits_for_what_is_being_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed, ends = threading.Event(), threading.Event()
+    monkeypatch.setattr(preparation, "_listed", listed)
+    monkeypatch.setattr(preparation, "_thread", None)
+    assert not preparation.is_opening(0)
+    running = threading.Thread(target=ends.wait)
+    monkeypatch.setattr(preparation, "_thread", running)
+    running.start()
+    assert preparation.is_opening(0.01)
+    listed.set()
+    assert not preparation.is_opening(0)
+    listed.clear()
+    ends.set()
+    running.join()
+    assert not preparation.is_opening(0)
