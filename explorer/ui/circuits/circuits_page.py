@@ -136,7 +136,9 @@ def show(
     chosen = connections.chosen_edge(circuit, problems) if known else None
     requests = job_requests.JobRequests()
     pictures = _pictures(network, circuit)
-    asked = requests.ask([recipe for it in pictures.values() for recipe in it.recipes])
+    # The neuron in the middle is drawn first.
+    order = sorted(pictures.items(), key=lambda it: it[0] != circuit.layer)
+    asked = requests.ask([recipe for _, it in order for recipe in it.recipes])
 
     def draw(previews: job_status.Previews) -> None:
         if _show_graph(network, circuit, chosen, pictures, previews):
