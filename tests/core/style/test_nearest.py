@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from core.style import nearest, transfer
 from core.style.cell_matching import StyleCells
+from core.style.loss_builder import build_losses
 from core.style.loss_sum import LossSum
 from core.style.losses import LayerWindow
 from tests.conftest import Pictures, as_network, tiny_module
@@ -238,3 +240,22 @@ def test_content_weighs_more_by_default(tiny: Network, pictures: Pictures) -> No
     assert planned(tiny, pictures).balance == 0.5
     assert planned(tiny, pictures, balance=0.05).balance == 0.05
     assert planned(tiny, pictures, loss="gram").balance == StyleRecipe.balance
+
+
+def test_statistics_have_their_share(tiny: Network, pictures: Pictures) -> None:
+    recipe = planned(tiny, pictures)
+    opened = transfer.open_inputs(recipe, pictures.inputs, tiny.device)
+    assert opened.content is not None
+    weights, values = {}, {}
+    for loss in ("nearest", "wasserstein"):
+        built = build_losses(tiny, replace(recipe, loss=loss), opened, opened.size)
+        weights[loss] = {term.name: weight for weight, term in built.terms}
+        values[loss] = transfer.evaluate_losses(tiny, recipe, built, opened.content)
+    own, whole = weights["nearest"], weights["wasserstein"]
+    assert set(own) == {*whole, "style 1 statistics", "style 3 statistics"}
+    assert own["content 3"] == whole["content 3"]
+    for name in ("style 1", "style 3"):
+        assert own[f"{name} statistics"] == pytest.approx(nearest.STATISTICS * whole[name])
+        assert own[name] + own[f"{name} statistics"] == pytest.approx(whole[name])
+        assert values["nearest"][f"{name} statistics"] == values["wasserstein"][name]
+        assert values["nearest"][name] != values["wasserstein"][name]
