@@ -1,4 +1,4 @@
-"""Plotly figures: histograms, loss curves, heat maps and bar charts."""
+"""Plotly figures: histograms, loss curves and bar charts."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,10 +23,6 @@ BAR_HEIGHT = 22
 VALUE_WIDTH = 44
 # Height of a line of labels above a histogram, in pixels.
 LABEL_LINE = 16
-# Opacity of the strongest cells of a heat map; the words on it are legible in both themes.
-FULL_COLOUR = 0.55
-# Height of one row of a heat map, in pixels.
-ROW_HEIGHT = 30
 # Smaller losses are not drawn, because a logarithmic axis has no 0.
 LEAST_LOSS = 1e-6
 # Space above the highest curve, in powers of ten.
@@ -136,48 +132,6 @@ def _decades(values: Iterable[float]) -> tuple[float, float]:
     logs = [math.log10(it) for it in values] or [0.0]
     low = math.floor(min(logs))
     return low, max(max(logs) + HEADROOM, low + 1)
-
-
-def heatmap(
-    values: Mapping[str, Sequence[float | None]],
-    columns: Sequence[str],
-    format_value: Callable[[float], str],
-    colour: str,
-    top: float,
-) -> go.Figure:
-    """Draw a table whose cells have a stronger colour for larger values.
-
-    Args:
-        values: the values of each row by its name, one for each column; None for an empty cell.
-        columns: names of the columns.
-        format_value: returns the text in the cell of a value.
-        colour: colour of the largest values, as ``#rrggbb``; it is almost transparent for values
-            up to 0.
-        top: values from this one on have the full colour.
-    """
-    names = list(values)[::-1]  # Plotly draws the first row at the bottom.
-    cells = [list(values[name]) for name in names]
-    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    heat = go.Heatmap(
-        x=list(columns),
-        y=names,
-        z=cells,
-        text=[["" if it is None else format_value(it) for it in row] for row in cells],
-        texttemplate="%{text}",
-        hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
-        zmin=0,
-        zmax=top,
-        colorscale=[
-            [0, f"rgba({red}, {green}, {blue}, 0.04)"],
-            [1, f"rgba({red}, {green}, {blue}, {FULL_COLOUR})"],
-        ],
-        showscale=False,
-        xgap=3,
-        ygap=3,
-    )
-    height = ROW_HEIGHT * len(names) + ROW_HEIGHT
-    x, y = {"showgrid": False, "side": "top"}, {"showgrid": False}
-    return go.Figure(heat, flat_layout(height, x, y, ROW_HEIGHT))
 
 
 def bars(

@@ -13,7 +13,6 @@ EVERYWHERE = ("Html", "BidiComponent")
 CHART = "PlotlyChart"
 # The pages that show a chart before any click, and what their queries have if they do not.
 CHARTS: Mapping[str, tuple[str, str] | None] = {
-    "depths": None,
     "style": None,
     "style_depths": ("view", "together"),
 }

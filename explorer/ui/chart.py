@@ -15,6 +15,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 import streamlit as st
 
+from explorer.charts import heat_table
 from explorer.ui.components.pair_matrix import pair_matrix
 
 Value: TypeAlias = float | int | str | None
@@ -26,12 +27,33 @@ def show_chart(figure: go.Figure, key: str, name: str) -> None:
     """Show a chart, with buttons that save the plotted numbers.
 
     Args:
-        figure: the chart: bars, lines or a heat map.
+        figure: the chart: bars or lines.
         key: the widget's key.
         name: name of the saved files, without an ending.
     """
     st.plotly_chart(figure, key=key, config={"displayModeBar": False})
     download_buttons(key, name, numbers_of(figure))
+
+
+def show_table(
+    values: heat_table.Table,
+    columns: Sequence[str],
+    format_value: Callable[[float], str],
+    colour: str,
+    top: float,
+    key: str,
+    name: str,
+) -> None:
+    """Show a table whose cells have a stronger colour for larger values, with the same buttons.
+
+    Args:
+        values, columns, format_value, colour, top: as for ``heat_table_html``.
+        key: beginning of the buttons' keys.
+        name: name of the saved files, without an ending.
+    """
+    st.html(heat_table.heat_table_html(values, columns, format_value, colour, top))
+    rows = {it: dict(zip(columns, map(_plain, row), strict=True)) for it, row in values.items()}
+    download_buttons(key, name, rows)
 
 
 def show_square(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from core.analysis import unit_labels
 from core.experiments import concept_growth
 from core.networks.network import Network
-from explorer.charts import depth_colours, figures
+from explorer.charts import depth_colours
 from explorer.ui import chart
 from explorer.ui.components import html_snippets
 
@@ -44,6 +44,6 @@ def show_growth(
     html_snippets.section("Which things its neurons see more of", line)
     table = concept_growth.growth_table(grown, LABELS, HIGHLIGHTED)
     colour = depth_colours.depth_colour(0.5)
-    figure = figures.heatmap(table, list(columns), "{:.1f}".format, colour, 2**full)
-    chart.show_chart(figure, "grown", f"{name}-labels")
+    words = "{:.1f}".format
+    chart.show_table(table, columns, words, colour, 2**full, "grown", f"{name}-labels")
     return True

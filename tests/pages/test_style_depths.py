@@ -68,8 +68,10 @@ def test_the_matrix_is_there_before_the_first_click_with_what_was_measured(
     assert [it["name"] for it in shown["columns"]] == list(depths)
     assert [it["head"]["name"] for it in shown["rows"]] == list(depths)
     assert all(cell["picture"] for row in shown["rows"] for cell in row["cells"])
-    # Charts of edges, colours and style losses; the units of this network have no labels.
-    assert len(app.get("plotly_chart")) == 3
+    # Charts of edges and colours, and a table of style losses; the units of this network have no
+    # labels.
+    assert len(app.get("plotly_chart")) == 2
+    assert html(app).count('<table class="heat"') == 1
     assert Gallery(server_state.jobs()).count(Search()) == 0
 
 
@@ -148,7 +150,7 @@ def test_a_click_shows_one_large_with_a_way_to_paint_it(stand_in: StandIn) -> No
     assert f"content_layers={depths[0]}" in link.query_string
     saved = [it.label for it in app.get("download_button")]
     assert [it for it in saved if it not in ("CSV", "JSON")] == ["Save it"]
-    assert saved.count("CSV") == saved.count("JSON") == len(app.get("plotly_chart"))
+    assert saved.count("CSV") == saved.count("JSON") == len(app.get("plotly_chart")) + 1
 
 
 def test_a_saved_one_leads_back_to_its_page(stand_in: StandIn) -> None:

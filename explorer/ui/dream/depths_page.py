@@ -12,7 +12,7 @@ from core.experiments import concept_growth
 from core.experiments.concept_growth import DreamMeasures
 from core.networks import Layer, Network
 from core.recipes.dream import DreamRecipe
-from explorer.charts import depth_colours, figures
+from explorer.charts import depth_colours
 from explorer.text import formatting, layer_summary
 from explorer.text.formatting import percent
 from explorer.ui import (
@@ -165,8 +165,8 @@ def show_charts(
     if words := probe.caveat(network):
         st.caption(formatting.escape_markdown(words))
     colour = depth_colours.depth_colour(0.5)
-    table = figures.heatmap(tabulate_classes(measured), names, percent, colour, 1.0)
-    chart.show_chart(table, "classes", f"{network.name}-depths-classes")
+    table, name = tabulate_classes(measured), f"{network.name}-depths-classes"
+    chart.show_table(table, names, percent, colour, 1.0, "classes", name)
 
 
 def tabulate_classes(measured: Sequence[DreamMeasures]) -> Mapping[str, list[float | None]]:

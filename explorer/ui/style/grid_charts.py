@@ -79,7 +79,7 @@ def show_charts(network: Network, recipe: StyleDepthsRecipe) -> None:
 
 
 def show_grams(names: Sequence[str], measured: Mapping[str, GridMeasures]) -> None:
-    """Show how far the rendered pictures are from the painting's style, as a heat map.
+    """Show how far the rendered pictures are from the painting's style, as a table.
 
     A column has the pictures that were rendered with one style layer, on average. A row has the
     layer at which their style loss is measured.
@@ -96,8 +96,7 @@ def show_grams(names: Sequence[str], measured: Mapping[str, GridMeasures]) -> No
     layers = list(next(iter(measured.values())).gram)
     colour = depth_colours.depth_colour(0.5)
     table = {layer: [it.gram[layer] for it in measured.values()] for layer in layers}
-    figure = figures.heatmap(table, list(names), percent, colour, 1.0)
-    chart.show_chart(figure, "grams", "style-depths-missing")
+    chart.show_table(table, names, percent, colour, 1.0, "grams", "style-depths-missing")
 
 
 def eyes_answer(names: Sequence[str], eyes: Sequence[float]) -> str:

@@ -3,11 +3,14 @@
 import csv
 import io
 import json
+import re
 
 import numpy as np
+import pytest
+import streamlit as st
 import torch
 
-from explorer.charts import figures
+from explorer.charts import figures, heat_table
 from explorer.charts.cosine_matrix import cosine_matrix
 from explorer.ui import chart
 
@@ -34,14 +37,25 @@ def test_many_bars_lie_and_give_the_same_numbers() -> None:
     assert lying.layout.height / (2 * len(row)) > 1.5 * lying.data[0].textfont.size
 
 
-def test_tables_give_their_rows_with_gaps() -> None:
-    table = {"eye": [1.5, None], "wheel": [0.5, 2.0]}
-    figure = figures.heatmap(table, ["shallow", "deep"], "{:.1f}".format, "#123456", 2.0)
-    assert chart.numbers_of(figure) == {
-        "wheel": {"shallow": 0.5, "deep": 2.0},
-        "eye": {"shallow": 1.5, "deep": None},
-    }
-    assert "eye,1.5,\n" in chart.as_csv(chart.numbers_of(figure))
+def test_tables_give_their_rows_with_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown, saved = list[str](), list[chart.Numbers]()
+    monkeypatch.setattr(st, "html", shown.append)
+    monkeypatch.setattr(chart, "download_buttons", lambda *it: saved.append(it[-1]))
+    table: heat_table.Table = {"<eye>": [1.5, None], "wheel": [-0.5, 4.0]}
+    words = "{:.1f}".format
+    chart.show_table(table, ["shallow", "deep"], words, "#0a1020", 2.0, "key", "name")
+    assert saved == [
+        {"<eye>": {"shallow": 1.5, "deep": None}, "wheel": {"shallow": -0.5, "deep": 4.0}}
+    ]
+    assert "<eye>,1.5,\n" in chart.as_csv(saved[0])
+    (page,) = shown
+    assert re.findall(r'<th scope="(\w+)">(.*?)</th>', page) == [
+        ("col", "shallow"), ("col", "deep"), ("row", "&lt;eye&gt;"), ("row", "wheel"),
+    ]  # fmt: skip
+    cells = re.findall(r"rgba\(10,16,32,([\d.]+)\)\">(.*?)</td>", page)
+    # Three quarters of the way from the least colour to the full one, the least, and the full one.
+    assert cells == [("0.422", "1.5"), ("0.040", "-0.5"), ("0.550", "4.0")]
+    assert page.count("<td></td>") == 2  # the corner, and the gap
 
 
 def test_squares_and_histograms_give_theirs() -> None:
