@@ -224,13 +224,11 @@ def matrix_root(matrix: Tensor, inverted: bool) -> tuple[Tensor, Tensor | None]:
     """Return ``trace M^1/2``, float64 ``[N]``, and if asked for ``M^-1/2``, ``[N, r, r]``.
 
     Args:
-        matrix: ``M``, symmetric, ``[N, r, r]``; in float32 if eigenvalues differ by less than
-            ``SMALLEST``, else it is computed in float64.
+        matrix: ``M``, symmetric, ``[N, r, r]``. If it is float32 and on the CPU, eigenvectors are
+            computed in float32 where that is enough, see ``SMALLEST``; else in float64.
         inverted: whether to compute the inverse. Eigenvalues of about 0 have no part in it.
     """
-    values, vectors = torch.linalg.eigh(matrix)
-    if values.dtype == torch.float32 and bool((values[:, 0] < SMALLEST * values[:, -1]).any()):
-        values, vectors = torch.linalg.eigh(matrix.double())
+    values, vectors = _decomposed(matrix)
     trace = exact(values).clamp(min=0).sqrt().sum(1)
     if not inverted:
         return trace, None
@@ -238,3 +236,14 @@ def matrix_root(matrix: Tensor, inverted: bool) -> tuple[Tensor, Tensor | None]:
     inverse = torch.where(values > least, values.clamp(min=TINY**2).rsqrt(), 0.0)
     vectors = like(vectors, matrix)
     return trace, (vectors * like(inverse, vectors)[:, None]) @ vectors.mT
+
+
+def _decomposed(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the eigenvalues and eigenvectors of ``M``, in the precision of ``matrix_root``."""
+    # The host would have to wait for other devices to tell whether float32 is enough.
+    if matrix.dtype == torch.float32 and matrix.device.type == "cpu":
+        values, vectors = torch.linalg.eigh(matrix)
+        if not bool((values[:, 0] < SMALLEST * values[:, -1]).any()):
+            return values, vectors
+    values, vectors = torch.linalg.eigh(matrix.double())
+    return values, vectors
