@@ -174,6 +174,7 @@ def pictures(
     content: Annotated[str, typer.Option(help="A file or a sample.")] = "cat",
     style: Annotated[str, typer.Option(help="A file or a painting of ours.")] = "swirls",
     rounds: Annotated[int, typer.Option(help="Pictures of each side.", min=1)] = 3,
+    steps: Annotated[int, typer.Option(help="At each size; 0 for the default.", min=0)] = 0,
     before: Annotated[Path | None, typer.Option(help="Another checkout, to compare.")] = None,
     folder: Annotated[Path | None, typer.Option(help="Where the pictures go.")] = None,
     out: Annotated[Path | None, typer.Option("--json", help="Write figures there.")] = None,
@@ -184,7 +185,7 @@ def pictures(
     with tempfile.TemporaryDirectory() as spare:
         kept = folder or Path(spare)
         kept.mkdir(parents=True, exist_ok=True)
-        plan = Plan(content, style, weights, settings.split(","), rounds, before, kept)
+        plan = Plan(content, style, weights, settings.split(","), rounds, before, kept, steps)
         rows: list[dict[str, Any]] = []
         for row in measure(plan):
             rows.append(row)

@@ -5,7 +5,8 @@ steps and with the bare network's forward and backward:
 
 network    forward and backward of the truncated network as the explorer rewrites it
 products   the matrix products of all style layers, forward and backward, into memory that is there
-eigen      the eigenvectors that the Wasserstein loss needs, of matrices of the same sizes
+roots      the square roots that the Wasserstein loss needs, and their inverse, of matrices of the
+           same sizes
 optimiser  two passes over a full history of L-BFGS, and its preconditioner
 
 The limit of the share is the time of the bare network divided by the sum of the parts. What it
@@ -13,6 +14,7 @@ leaves out: sums over positions, content, gradients that are added, padding, the
 table also has the arithmetic of the products beside that of the bare network.
 """
 
+import functools
 import json
 import statistics
 import time
@@ -34,11 +36,11 @@ from core.networks import registry
 from core.optim import lbfgs
 from core.style import loss_builder, moments, parallel
 from core.style.style_canvas import FrequencyPreconditioner
-from core.style.wasserstein_loss import KEPT, Directions
+from core.style.wasserstein_loss import KEPT, Directions, matrix_root
 from explorer.cli.command_io import split_names
 
 LOSSES = "wasserstein,gram"
-PARTS = ("network", "products", "eigen", "optimiser")
+PARTS = ("network", "products", "roots", "optimiser")
 
 
 def product_work(rows: Tensor, rank: int | None) -> tuple[Callable[[], object], float]:
@@ -92,15 +94,16 @@ def parts_of(
     layers = sorted({*task.recipe.content_layers, *task.recipe.style_layers})
     seen = dict(zip(layers, bare.activations(), strict=True))
     targets = loss_builder.style_targets(task.network, task.recipe, task.subjects().styles[0], size)
-    products, matrices, operations = [], [], 0.0
+    products, roots, operations = [], [], 0.0
     for name in task.recipe.style_layers:
         rows = seen[name].detach().permute(0, 2, 3, 1).flatten(0, 2)
         rank = None
         if task.recipe.loss == "wasserstein":
             leading = Directions.of(targets[name], KEPT)
             count = len(leading.scale)
-            half = torch.randn(1, count, count, dtype=torch.float64)
-            matrices.append(half @ half.mT)
+            half = torch.randn(1, count, 2 * count)
+            root = functools.partial(matrix_root, half @ half.mT, inverted=True)
+            roots.append((count**3, root))
             rank = count + 1 if leading.projects else None
         work, count_of = product_work(rows, rank)
         products.append(work)
@@ -109,7 +112,7 @@ def parts_of(
     parts: dict[str, Callable[[], object]] = {
         "network": rewritten,
         "products": lambda: [it() for it in products],
-        "eigen": lambda: parallel.run(roots),
+        "roots": lambda: parallel.run(roots),
         "optimiser": optimiser,
     }
     return parts, operations

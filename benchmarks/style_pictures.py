@@ -56,6 +56,7 @@ class Plan:
         rounds: number of pictures of each side.
         before: folder of another checkout of the project; None for none.
         folder: where the pictures go.
+        steps: number of steps at each size, instead of that of the settings; 0 for theirs.
     """
 
     content: str
@@ -65,6 +66,11 @@ class Plan:
     rounds: int
     before: Path | None
     folder: Path
+    steps: int = 0
+
+    def settings_of(self, name: str) -> dict[str, Any]:
+        """Return the settings of a recipe for one of ``settings``."""
+        return SETTINGS[name] | ({"steps": self.steps} if self.steps else {})
 
 
 def find_weights(names: Sequence[str], folder: Path | None) -> dict[str, Path | None]:
@@ -86,13 +92,13 @@ def measure(plan: Plan) -> Iterator[dict[str, Any]]:
     for name, weights in plan.weights.items():
         network = registry.load(name, weights)
         for setting in plan.settings:
-            task = StyleTask.named(network, plan.content, plan.style, SETTINGS[setting])
+            task = StyleTask.named(network, plan.content, plan.style, plan.settings_of(setting))
             size = task.subjects().size
             loss = Loss(task, size, whole=True)
             row: dict[str, Any] = {"network": name, "setting": setting, "size": size}
             row |= _sides(plan, name, setting, loss)
             for side, settings in ((DEFAULT, {}), (GRAM, {"loss": "gram"})):
-                changed = SETTINGS[setting] | settings
+                changed = plan.settings_of(setting) | settings
                 task = StyleTask.named(network, plan.content, plan.style, changed)
                 # The bare network has no tiles.
                 if max(size) <= task.recipe.tile:
@@ -117,7 +123,7 @@ def _sides(plan: Plan, name: str, setting: str, loss: Loss) -> dict[str, dict[st
                 "weights": plan.weights[name] and str(plan.weights[name]),
                 "content": plan.content,
                 "style": plan.style,
-                "settings": SETTINGS[setting] | settings,
+                "settings": plan.settings_of(setting) | settings,
                 "out": str(files[side]),
             }
             runs[side].append(_picture(checkout, work))

@@ -189,8 +189,12 @@ class _ProjectedMoments(torch.autograd.Function):
         """
         weighted, projected, basis = ctx.saved_tensors
         both = (products + products.mT)[..., :-1]
-        with one_thread():
-            factors = both @ basis.to(both).mT  # [N, r + 1, C]
+        if basis.dtype in (torch.bfloat16, torch.float16):
+            # Several threads round as one does in half precision, to which factors are rounded.
+            factors = (both.to(basis) @ basis.mT).to(both)  # [N, r + 1, C]
+        else:
+            with one_thread():
+                factors = both @ basis.to(both).mT
         # The last entry of ``y`` is 1.
         factors[:, -1] += sums
         scaled = weighted * (2 * squares)[:, None, None].to(weighted)

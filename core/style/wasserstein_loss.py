@@ -125,21 +125,27 @@ class Directions:
         return self.others > 0 and self.channels >= PROJECTED
 
     def sums(self, activations: Tensor, weight: Tensor | None) -> Sums:
-        """Return the sums over positions that ``statistics`` needs."""
+        """Return the sums over positions that ``distance`` needs."""
         if self.projects:
             return projected_moments(activations, self.root, self.mean, weight)
         # Rounded products disturb only directions whose variance is too small to be kept.
         return moments(activations, weight, exact=not self.others)
 
     def distance(self, sums: Sums, with_gradient: bool) -> tuple[Tensor, Gradients]:
-        """Return the distance of ``wasserstein``, ``[N]``, and its gradient for the sums.
+        """Return the distance of ``wasserstein``, ``[N]``, and its gradient for each of the sums.
 
-        It is in the precision of the sums; without ``with_gradient``, the gradient is None.
+        With ``Z = M^-1/2``, ``M`` of ``_jittered`` and ``h = (l / k)^1/2``, the gradient of the
+        squared distance is ``h S^-1 - Z`` for ``R^T K R``, ``1 - h`` for ``trace K`` and
+        ``2 (m - n)`` for the mean ``m``, as that of ``trace M^1/2`` is ``Z / 2``.
+
+        Args:
+            sums: the result of ``sums``.
+            with_gradient: whether the gradient is computed; else it is None for each.
         """
         values = sums if self.others else tuple(map(exact, sums))
         mean, inner, trace = self._statistics(values)
         matrix = self._jittered(inner)
-        roots, inverse = _root(matrix, with_gradient)
+        roots, inverse = matrix_root(matrix, with_gradient)
         rest = trace + self.jitter * self.channels
         slope = torch.zeros_like(rest)
         if self.others:
@@ -198,8 +204,9 @@ class Directions:
                 for_mean - 2 * exact(for_products @ like(mean, for_products)[..., None])[..., 0]
             )
             each = [for_products, None, for_values]
+        positions = exact(count)
         return tuple(
-            None if it is None else it / like(count, it).view(-1, *(1,) * (it.ndim - 1))
+            None if it is None else it / like(positions, it).view(-1, *(1,) * (it.ndim - 1))
             for it in each
         )
 
@@ -213,14 +220,15 @@ class Directions:
         return jittered.to(inner.dtype)
 
 
-def _root(matrix: Tensor, inverted: bool) -> tuple[Tensor, Tensor | None]:
-    """Return ``trace M^1/2``, float64 ``[N]``, and if asked for ``M^-1/2``, for ``M: [N, r, r]``.
+def matrix_root(matrix: Tensor, inverted: bool) -> tuple[Tensor, Tensor | None]:
+    """Return ``trace M^1/2``, float64 ``[N]``, and if asked for ``M^-1/2``, ``[N, r, r]``.
 
-    Eigenvalues of about 0 have no part in the inverse.
+    Args:
+        matrix: ``M``, symmetric, ``[N, r, r]``. If it is float32 and on the CPU, eigenvectors are
+            computed in float32 where that is enough, see ``SMALLEST``; else in float64.
+        inverted: whether to compute the inverse. Eigenvalues of about 0 have no part in it.
     """
-    values, vectors = torch.linalg.eigh(matrix)
-    if values.dtype == torch.float32 and bool((values[:, 0] < SMALLEST * values[:, -1]).any()):
-        values, vectors = torch.linalg.eigh(matrix.double())
+    values, vectors = _decomposed(matrix)
     trace = exact(values).clamp(min=0).sqrt().sum(1)
     if not inverted:
         return trace, None
@@ -228,3 +236,14 @@ def _root(matrix: Tensor, inverted: bool) -> tuple[Tensor, Tensor | None]:
     inverse = torch.where(values > least, values.clamp(min=TINY**2).rsqrt(), 0.0)
     vectors = like(vectors, matrix)
     return trace, (vectors * like(inverse, vectors)[:, None]) @ vectors.mT
+
+
+def _decomposed(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the eigenvalues and eigenvectors of ``M``, in the precision of ``matrix_root``."""
+    # The host would have to wait for other devices to tell whether float32 is enough.
+    if matrix.dtype == torch.float32 and matrix.device.type == "cpu":
+        values, vectors = torch.linalg.eigh(matrix)
+        if not bool((values[:, 0] < SMALLEST * values[:, -1]).any()):
+            return values, vectors
+    values, vectors = torch.linalg.eigh(matrix.double())
+    return values, vectors

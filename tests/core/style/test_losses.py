@@ -253,6 +253,61 @@ def test_in_half_precision_the_wasserstein_loss_has_the_gradient_of_float64(mask
     assert float(apart) < 0.02 * float(gradients[1].norm())
 
 
+@pytest.mark.parametrize(("decay", "kind"), [(2.0, torch.float32), (5.0, torch.float64)])
+def test_roots_are_computed_in_float32_only_where_that_is_enough(
+    decay: float, kind: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    turns = torch.linalg.qr(torch.randn(2, 40, 40, generator=generator, dtype=torch.float64)).Q
+    # In the frame of the matrices, as for the loss, variances differ by powers of ten.
+    strength = torch.logspace(0, -decay, 40, dtype=torch.float64)
+    values = torch.rand(2, 40, generator=generator, dtype=torch.float64) + 0.5
+    matrix = strength[:, None] * (turns * values[:, None] @ turns.mT) * strength
+    # Denman and Beavers 1976, in float64.
+    root, inverse = matrix, torch.eye(40, dtype=torch.float64).expand(2, 40, 40)
+    for _ in range(60):
+        root, inverse = (root + inverse.inverse()) / 2, (inverse + root.inverse()) / 2
+    kinds, real = [], torch.linalg.eigh
+
+    def eigh(given: Tensor) -> tuple[Tensor, Tensor]:
+        kinds.append(given.dtype)
+        found: tuple[Tensor, Tensor] = real(given)
+        return found
+
+    monkeypatch.setattr(torch.linalg, "eigh", eigh)
+    trace, found = wasserstein_loss.matrix_root(matrix.float(), inverted=True)
+    assert kinds[-1] == kind
+    assert found is not None and found.dtype == torch.float32
+    expected = root.diagonal(dim1=1, dim2=2).sum(1)
+    torch.testing.assert_close(trace, expected, rtol=1e-4, atol=0)
+    if kind == torch.float32:
+        scale = inverse.diagonal(dim1=1, dim2=2).sqrt()
+        apart = (found.double() - inverse) / (scale[:, :, None] * scale[:, None])
+        assert float(apart.abs().max()) < 0.05
+
+
+@pytest.mark.usefixtures("_projected")
+def test_losses_of_several_layers_have_their_own_gradients() -> None:
+    layers = {"a": deep(0, 30, 9, 2.0), "b": deep(1, 20, 7, 1.0), "c": deep(2, 10, 5, 1.0)}
+    paintings = {name: deep(3, it.shape[1], 12, 1.0) for name, it in layers.items()}
+    builders = {
+        "a": wasserstein_loss.wasserstein,
+        "b": losses.gram,
+        "c": wasserstein_loss.wasserstein,
+    }
+    terms = [
+        (weight, build(name, style_of(paintings[name])))
+        for weight, (name, build) in enumerate(builders.items(), 1)
+    ]
+    leaves = {name: it.clone().requires_grad_() for name, it in layers.items()}
+    together = torch.autograd.grad(LossSum.of(terms)(leaves).sum(), list(leaves.values()))
+    for (weight, term), gradient in zip(terms, together, strict=True):
+        leaf = layers[term.layer].double().requires_grad_()
+        alone = weight * term.loss(term.sums(leaf, LayerWindow())).sum()
+        (expected,) = torch.autograd.grad(-alone, leaf)
+        assert float((gradient - expected).norm()) < 0.002 * float(expected.norm())
+
+
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
 def test_products_are_as_exact_as_their_sum(kind: torch.dtype) -> None:
     activations = deep(0, 40, 37, 1.0).to(kind)
