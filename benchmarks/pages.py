@@ -73,6 +73,7 @@ PAUSE = 400
 # Longest wait in seconds: for the end of one measurement, and until a page has everything that it
 # requested.
 PATIENCE, MAKING = 15.0, 150.0
+LIBRARY_WORDS = "Collections"
 # Goals in seconds: for the first picture, a switch of the page, and a change of a control.
 FIRST, SWITCH, CHANGE = 3.0, 0.5, 0.3
 CONSOLE = Console(stderr=True)
@@ -147,7 +148,7 @@ CHECKS = (
     PageCheck("style", "Style", "picture=cat&size=192", (_tile("coffee"), _tile("cat"))),
     PageCheck("style_depths", "Styles by layer", "view=rows"),
     PageCheck("gallery", "Gallery", "", (".st-key-starred label", ".st-key-starred label")),
-    PageCheck("library", "Library", words="Collections"),
+    PageCheck("library", "Library", words=LIBRARY_WORDS),
 )  # fmt: skip
 
 
@@ -273,7 +274,10 @@ def switches(
     """
     found: dict[str, list[float]] = {}
     page.goto(address + "/library")
+    # Before its run has begun, the page is calm as well.
+    wait(page, SEEN, "the library", ["library", LIBRARY_WORDS])
     wait(page, CALM, "the end of the library's run")
+    page.wait_for_timeout(PAUSE)
     for _ in range(rounds):
         for check in [it for it in checks if not it.control]:
             started = time.perf_counter()

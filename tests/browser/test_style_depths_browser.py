@@ -29,12 +29,10 @@ def test_cells_fill_in_and_open_large(page: Page) -> None:
 def test_numbers_in_a_table_are_read_in_the_dark(page: Page) -> None:
     page.emulate_media(color_scheme="dark")
     page.goto(f"/style_depths?{QUICK}")
-    label = page.locator(".heatmap-label text").first
-    expect(label).to_be_visible(timeout=PAINTED)
-    fills = page.locator(".heatmap-label text").evaluate_all(
-        "all => [...new Set(all.map(it => getComputedStyle(it).fill))]"
-    )
-    assert [min(map(int, re.findall(r"\d+", it))) > 180 for it in fills] == [True], fills
+    cells = page.locator(".heat :is(td, th)")
+    expect(cells.first).to_be_visible(timeout=PAINTED)
+    colours = cells.evaluate_all("all => [...new Set(all.map(it => getComputedStyle(it).color))]")
+    assert [min(map(int, re.findall(r"\d+", it))) > 180 for it in colours] == [True], colours
 
 
 def test_a_click_in_the_square_shows_two_neurons(page: Page) -> None:

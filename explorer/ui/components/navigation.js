@@ -35,15 +35,8 @@ function scroll(event) {
   event.preventDefault();
 }
 
-// Streamlit builds the navigation anew when the width of the window changes. While a page is drawn,
-// there are hundreds of changes; once a frame is enough.
-let planned = 0;
-const watch = new MutationObserver(() => {
-  planned ||= requestAnimationFrame(() => {
-    planned = 0;
-    complete();
-  });
-});
+// Streamlit builds the navigation anew when the width of the window changes.
+const watch = new MutationObserver(complete);
 
 export default function ({ data }) {
   menu = data.menu;
