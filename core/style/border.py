@@ -68,8 +68,11 @@ def inner_shares(
 
 
 def inner_box(shares: Shares) -> Box:
-    """Return the (rows, columns) of a layer of whose cells at least half is inside the image."""
-    rows, cols = ([at for at, share in enumerate(it) if share >= 0.5] for it in shares)
+    """Return the (rows, columns) of a layer of whose cells at least half is inside the image.
+
+    If the image is narrower than half a cell, it is those of which most is inside.
+    """
+    rows, cols = ([at for at, share in enumerate(it) if share >= min(0.5, max(it))] for it in shares)
     return slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
 
 
