@@ -72,7 +72,11 @@ def inner_box(shares: Shares) -> Box:
 
     If the image is narrower than half a cell, it is those of which most is inside.
     """
-    rows, cols = ([at for at, share in enumerate(it) if share >= min(0.5, max(it))] for it in shares)
+    least = [min(0.5, max(it)) for it in shares]
+    rows, cols = (
+        [at for at, share in enumerate(it) if share >= bound]
+        for it, bound in zip(shares, least, strict=True)
+    )
     return slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
 
 
