@@ -104,7 +104,9 @@ def test_6_a_deep_layer_alone_carries_less_of_the_style() -> None:
     best = max(values, key=lambda name: values[name])
     assert f"Measured: {best}." in verdict(app)
     assert best in ("relu1b", "relu2b", "relu3b")
-    assert values["relu5b"] < values[best] - 0.2
+    deep = values["relu4b"], values["relu5b"]
+    assert max(deep) < values[best] - 0.1 and min(deep) < values[best] - 0.2
+    assert min(deep) == min(values.values())
 
 
 def test_7_eyes_come_early() -> None:
