@@ -128,7 +128,7 @@ def gradient_norms(network: Network, recipe: StyleRecipe, inputs: StyleInputs) -
     extractor = network.extractor(
         sorted({term.layer for _, term in loss_sum.terms}), for_gradients=True
     )
-    painting = inputs.styles[0] if inputs.styles else None
+    painting, padding = inputs.styles[0] if inputs.styles else None, padding_of(network, recipe)
     norms: dict[str, float] = {}
     for start, kind in ((inputs.content, "style"), (painting, "content")):
         image = (
@@ -137,7 +137,7 @@ def gradient_norms(network: Network, recipe: StyleRecipe, inputs: StyleInputs) -
             else resize_image(start, size).clamp(0, 1)
         )
         image = image.to(inputs.device).requires_grad_()
-        activations = extractor(padding_of(network, recipe)(image))
+        activations = extractor(padding(image))
         for _, term in loss_sum.terms:
             if term.name.startswith(kind):
                 loss = term.loss(term.sums(activations[term.layer], LayerWindow())).sum()

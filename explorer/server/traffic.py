@@ -20,7 +20,7 @@ NO_VISIT = "/_stcore/health"
 
 
 class Traffic:
-    """Knows whether a page is being loaded."""
+    """Record of requests, by which other work can wait while a page is being loaded."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Begin to wait for the first visitor.
@@ -33,7 +33,7 @@ class Traffic:
         self._left = AT_MOST_SECONDS
 
     def end(self) -> None:
-        """Give way no more."""
+        """Stop waiting for pages that are being loaded, now and later."""
         self._left = 0.0
 
     def note(self) -> None:

@@ -116,21 +116,27 @@ def _prepare_and_log(give_way: GiveWay) -> None:
 
 
 class _BeforeImports(importlib.abc.MetaPathFinder):
-    """Gives way before each import of the thread that has made it; finds no modules itself."""
+    """A finder that finds no modules, but makes imports of its thread wait for pages.
+
+    Only imports of the thread that has made it wait.
+    """
 
     def __init__(self, give_way: GiveWay) -> None:
         self._give_way = give_way
         self._thread = threading.get_ident()
 
     def find_spec(self, *_: object) -> None:
-        """Give way."""
+        """Wait while a page is being loaded; return None, for the other finders."""
         if threading.get_ident() == self._thread:
             self._give_way(_hurry)
 
 
 @contextlib.contextmanager
 def _imports_giving_way(give_way: GiveWay) -> Iterator[None]:
-    """Give way before each import of this thread; an import keeps a core and Python's lock busy."""
+    """Make each import of this thread wait while a page is being loaded.
+
+    An import keeps a core and Python's lock busy.
+    """
     finder = _BeforeImports(give_way)
     sys.meta_path.insert(0, finder)
     try:

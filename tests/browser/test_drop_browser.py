@@ -52,20 +52,31 @@ def test_what_is_dropped_while_the_page_takes_another_is_not_lost(page: Page) ->
     expect(tiles.locator('[aria-label="first"]')).to_be_visible()
 
 
-def test_a_chosen_picture_is_not_lost_if_its_popover_closes_before_it_is_sent(page: Page) -> None:
+def hold_uploads(page: Page) -> list[Any]:
+    """Keep back what the page sends; return the list in which it will be."""
     held: list[Any] = []
     page.route("**/upload_file/**", lambda route: held.append(route))
+    return held
+
+
+def close_and_send(page: Page, held: list[Any]) -> None:
+    """Close the open popover, and only then let the first upload go on."""
+    page.keyboard.press("Escape")
+    expect(page.locator('[data-testid="stPopoverBody"]')).to_have_count(0)
+    while not held:
+        page.wait_for_timeout(50)
+    held[0].continue_()
+
+
+def test_a_chosen_picture_is_not_lost_if_its_popover_closes_before_it_is_sent(page: Page) -> None:
+    held = hold_uploads(page)
     page.goto("/dream?size=64&steps=1&picture=coffee")
     page.get_by_role("button", name="Your own picture").first.click(timeout=SHOWN)
     popover = page.locator('[data-testid="stPopoverBody"]')
     popover.locator('input[type="file"]').first.set_input_files(
         {"name": "brick.png", "mimeType": "image/png", "buffer": png("brown")}
     )
-    page.keyboard.press("Escape")
-    expect(popover).to_have_count(0)
-    while not held:
-        page.wait_for_timeout(50)
-    held[0].continue_()
+    close_and_send(page, held)
     shown = page.locator(".compare .after")
     expect(shown).to_have_attribute("alt", "Brick, dreamt by relu3a", timeout=SHOWN)
     expect(page).to_have_url(re.compile(f"picture={OWN}"))
@@ -73,8 +84,7 @@ def test_a_chosen_picture_is_not_lost_if_its_popover_closes_before_it_is_sent(pa
 
 @pytest.mark.parametrize("way", ["drop", "camera"])
 def test_other_pictures_of_a_popover_are_not_lost_either(page: Page, way: str) -> None:
-    held: list[Any] = []
-    page.route("**/upload_file/**", lambda route: held.append(route))
+    held = hold_uploads(page)
     page.goto("/dream?size=64&steps=1&picture=coffee")
     page.get_by_role("button", name="Your own picture").first.click(timeout=SHOWN)
     popover = page.locator('[data-testid="stPopoverBody"]')
@@ -88,18 +98,13 @@ def test_other_pictures_of_a_popover_are_not_lost_either(page: Page, way: str) -
         # Until the camera shows something.
         page.wait_for_function("() => document.querySelector('video')?.videoWidth", timeout=SHOWN)
         popover.get_by_test_id("stCameraInputButton").click()
-    page.keyboard.press("Escape")
-    expect(popover).to_have_count(0)
-    while not held:
-        page.wait_for_timeout(50)
-    held[0].continue_()
+    close_and_send(page, held)
     shown = page.locator(".compare .after")
     expect(shown).to_have_attribute("alt", f"{title}, dreamt by relu3a", timeout=SHOWN)
 
 
 def test_a_chosen_guide_is_not_lost_if_its_popover_closes(page: Page) -> None:
-    held: list[Any] = []
-    page.route("**/upload_file/**", lambda route: held.append(route))
+    held = hold_uploads(page)
     page.goto("/dream?size=64&steps=1&picture=coffee")
     page.get_by_text("Guide the dream with a second picture").click(timeout=SHOWN)
     own = page.locator(".st-key-guided").get_by_role("button", name="Your own picture")
@@ -108,11 +113,7 @@ def test_a_chosen_guide_is_not_lost_if_its_popover_closes(page: Page) -> None:
     popover.locator('input[type="file"]').first.set_input_files(
         {"name": "moss.png", "mimeType": "image/png", "buffer": png("darkgreen")}
     )
-    page.keyboard.press("Escape")
-    expect(popover).to_have_count(0)
-    while not held:
-        page.wait_for_timeout(50)
-    held[0].continue_()
+    close_and_send(page, held)
     expect(page).to_have_url(re.compile(f"guide={OWN}"), timeout=SHOWN)
     # What is dropped on the page is dreamt over, and does not become the guide.
     page.unroute("**/upload_file/**")
