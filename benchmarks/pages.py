@@ -3,7 +3,8 @@
 The real app runs in a real browser. Four things are measured:
 
 - the time from the first answer of a new server until the home page shows a picture;
-- the time from a click on a page's link until the page shows a picture, if everything is rendered;
+- the time from a click on a page's link until the page shows a picture, and until it has run, if
+  everything is rendered;
 - the time from a change of a control until the page has run, if the results of the change are
   stored, so that no work is needed;
 - the times of the second point while SketchNet's index is being built, as in the first half minute
@@ -184,12 +185,12 @@ def first(browser: Browser, folder: Path) -> float:
     return seconds
 
 
-def switch(page: Page, check: PageCheck) -> float:
-    """Click on a page in the navigation, and return the seconds until the page shows a picture.
+def switch(page: Page, check: PageCheck) -> tuple[float, float]:
+    """Click on a page in the navigation, whose menu is opened before.
 
-    The menu that has the page is opened before.
-
-    On a page without pictures, the words of the check are waited for.
+    Returns:
+        The seconds from the click until the page shows a picture, or the words of the check on a
+        page without pictures; and until it has run and is painted.
     """
     page.evaluate(LEAVE)
     link = page.locator(LINKS).get_by_text(check.title, exact=True)
@@ -201,7 +202,10 @@ def switch(page: Page, check: PageCheck) -> float:
     started = time.perf_counter()
     link.click(timeout=1000 * PATIENCE)
     wait(page, SEEN, f"what is to be seen on {check.title}", [check.path, check.words])
-    return time.perf_counter() - started
+    seen = time.perf_counter() - started
+    wait(page, CALM, f"the end of the run of {check.title}")
+    page.evaluate(PAINTED)
+    return seen, time.perf_counter() - started
 
 
 def change(page: Page, selector: str) -> float:
@@ -280,11 +284,8 @@ def switches(
     page.wait_for_timeout(PAUSE)
     for _ in range(rounds):
         for check in [it for it in checks if not it.control]:
-            started = time.perf_counter()
-            found.setdefault(f"switch to {check.title}{words}", []).append(switch(page, check))
-            wait(page, CALM, f"the end of the run of {check.title}")
-            page.evaluate(PAINTED)
-            whole = time.perf_counter() - started
+            seen, whole = switch(page, check)
+            found.setdefault(f"switch to {check.title}{words}", []).append(seen)
             found.setdefault(f"switch to the whole of {check.title}{words}", []).append(whole)
             page.wait_for_timeout(PAUSE)
     return found
