@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 
 from core.errors import ExplorerError
 from explorer.jobs.claims import Claims
@@ -29,6 +30,9 @@ SWEEP_SECONDS = 2.0
 # How long a supervisor waits after the store could not be read or written.
 REST_SECONDS = 5.0
 LEAVE_SECONDS = 5.0
+# Workers run with a lower priority than the server and browsers, so that pages stay responsive.
+NICENESS = 10
+AUTOGROUP = Path("/proc/self/autogroup")
 
 
 def new_worker_name() -> str:
@@ -72,6 +76,22 @@ def start_process(
     """
     command = [sys.executable, "-m", module, *arguments]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=stdout, cwd=ROOT, env=env)
+
+
+def lower_priority() -> None:
+    """Leave the processor to all other programs that need it, where the system can do that.
+
+    Linux shares the processor among sessions before it looks at the priorities within each
+    (``sched(7)``, *The autogroup feature*), and a browser has a session of its own. So this process
+    gets one, too, and the whole session a lower priority.
+    """
+    if not hasattr(os, "nice"):
+        return
+    os.nice(NICENESS)
+    with contextlib.suppress(OSError):
+        if os.getsid(0) != os.getpid():
+            os.setsid()
+        AUTOGROUP.write_text(str(NICENESS), encoding="ascii")
 
 
 def end_process(process: "subprocess.Popen[bytes]", grace_seconds: float = 0.0) -> None:

@@ -25,7 +25,12 @@ from core.recipes.recipe import Recipe
 from explorer import cores, own_code
 from explorer.jobs.claims import Claim, Claims
 from explorer.jobs.job import INTERRUPTED
-from explorer.jobs.processes import REST_SECONDS, exit_on_sigterm, exit_with_parent
+from explorer.jobs.processes import (
+    REST_SECONDS,
+    exit_on_sigterm,
+    exit_with_parent,
+    lower_priority,
+)
 from explorer.jobs.queue_order import Decision, has_room
 from explorer.jobs.worker_locks import hold_lock, remove_lock
 from explorer.rendering.update import Update
@@ -39,8 +44,6 @@ LOG = logging.getLogger(__name__)
 # Time between two attempts to claim a part, and between two reports of progress.
 IDLE_SECONDS = 0.1
 REPORT_SECONDS = 0.2
-# Workers run with a lower priority than the server, so that pages stay responsive.
-NICENESS = 10
 
 
 @dataclass
@@ -253,8 +256,7 @@ def main() -> None:
 
     threading.Thread(target=exit_with_parent, args=[leave], daemon=True).start()
     exit_on_sigterm()
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
+    lower_priority()
     try:
         _work(store, chosen.name, chosen.module)
     except SystemExit as ended:

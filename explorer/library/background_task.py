@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from core.errors import ExplorerError
-from explorer.jobs import ownership, processes, worker
+from explorer.jobs import ownership, processes
 
 # The number of tasks of guests that may run at a time; each guest may have one.
 OPEN_OF_GUESTS = 4
@@ -147,8 +147,7 @@ def run_task(work: Callable[[], None]) -> None:
     This is called in the process that was started for the task.
     """
     threading.Thread(target=processes.exit_with_parent, daemon=True).start()
-    if hasattr(os, "nice"):
-        os.nice(worker.NICENESS)
+    processes.lower_priority()
     code = 0
     try:
         work()
