@@ -1,6 +1,7 @@
 """The entry point of the Streamlit app: page set-up and navigation, nothing else."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import streamlit as st
@@ -33,17 +34,19 @@ term_marks.start_page()
 links = len(menus.pop("")) - 1  # one of these pages is hidden
 places = [place for place, menu in enumerate(menus.values(), links + 1) if page in menu]
 html_snippets.complete_navigation(places[0] if places else 0)
-if page not in (home, named):
-    # Most pages need PyTorch. The home page does not, so it is shown before the import.
-    html_snippets.warm_up(Path(page_list.find_page(page.url_path).page))
+# Most pages need PyTorch. The home page does not, so it is shown before the import.
+needed = None if page in (home, named) else Path(page_list.find_page(page.url_path).page)
 try:
-    server_state.show_store_problem()
-    urls.restore_query(page.url_path)
-    png_drop.show_target()
-    urls.note_look(page.url_path)
-    page.run()
-    png_drop.show_fallback()
-    urls.note_end()
+    with preparation.opening() if needed else nullcontext():
+        if needed:
+            html_snippets.warm_up(needed)
+        server_state.show_store_problem()
+        urls.restore_query(page.url_path)
+        png_drop.show_target()
+        urls.note_look(page.url_path)
+        page.run()
+        png_drop.show_fallback()
+        urls.note_end()
 except ExplorerError as error:
     st.error(str(error))
 finally:

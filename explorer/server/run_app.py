@@ -40,7 +40,7 @@ def run_app(
     access: Access,
     host: str,
     port: int | None,
-    prepare: Callable[[Callable[[threading.Event], None]], object],
+    prepare: Callable[[Traffic], object],
 ) -> None:
     """Run the app until it is stopped by Ctrl+C or SIGTERM.
 
@@ -48,15 +48,14 @@ def run_app(
         access: the conditions under which requests are answered.
         host: name or address to listen on.
         port: port to listen on; by default 8501 or the next free one.
-        prepare: called once, when the server is about to answer, with a function that waits while
-            a page is being loaded, unless the event that it is given is set.
+        prepare: called once, when the server is about to answer, with the record of requests.
     """
     address, traffic = host.strip("[]"), Traffic()
 
     @contextlib.asynccontextmanager
     async def announce(_: Any) -> AsyncIterator[None]:
         show_start(access, address, int(config.get_option("server.port")))
-        prepare(traffic.give_way)
+        prepare(traffic)
         yield
 
     # Streamlit reads its configuration from the current folder.

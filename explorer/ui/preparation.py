@@ -2,20 +2,22 @@
 
 This is the start of the workers, the import of charts, image processing and all computation, which
 takes a second or two, and the small pictures of the samples, which most pages show. The module
-itself imports none of that. While a browser loads a page, all that gives way.
+itself imports none of that. While a browser loads the home page, all that waits.
 """
 
 import ast
+import builtins
 import contextlib
 import functools
 import gc
 import importlib
-import importlib.abc
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from pathlib import Path
+from typing import Any, Protocol
 
 from explorer.ui import page_list, urls
 
@@ -27,59 +29,116 @@ LATER = ("scipy.cluster.hierarchy", "scipy.ndimage", "scipy.spatial.distance")
 # What the list of the home page imports, and whether that has been imported.
 LISTED = ("core.networks.registry", "core.datasets.samples", "explorer.library.indexes")
 _listed = threading.Event()
-# Set when a page waits for what is imported here, so that nothing gives way any more.
+# Set when a page waits for what is imported here, so that no import waits any more.
 _hurry = threading.Event()
-# Number of pages that import what they need themselves just now, and what is waited for until none
-# does: two threads that import different things take twice as long each.
-_importing = 0
+# Number of pages that import what they need, or show themselves for the first time after that, and
+# what is waited for until none does: two threads that import different things, or one that imports
+# while a page runs, take twice as long each.
+_opening = 0
 _idle = threading.Condition()
+# The longest wait for pages that open, in seconds before each module.
+OPENING_SECONDS = 2.0
+# Number of modules of a server that has imported nothing for pages, and of one whose first page is
+# open: its progress runs from one to the other.
+NO_MODULES, ALL_MODULES = 900, 2100
+# Time between two reports of progress.
+REPORT_SECONDS = 0.2
 _once = threading.Lock()
 _thread: threading.Thread | None = None
 
-# Waits while a browser loads a page, unless the event is set.
-GiveWay = Callable[[threading.Event], None]
+
+class Visits(Protocol):
+    """What is known of the browsers that load pages."""
+
+    def wait_for_home(self, hurry: threading.Event) -> None:
+        """Wait until no browser loads the home page; end when the event is set."""
+
+    def wait_for_calm(self) -> None:
+        """Wait until no browser loads any page, but not for ever."""
 
 
-def start(give_way: GiveWay | None = None) -> threading.Thread:
+class NoVisits:
+    """Stands for ``Visits`` where nothing is known of browsers: it never waits."""
+
+    def wait_for_home(self, hurry: threading.Event) -> None:
+        """Return at once."""
+
+    def wait_for_calm(self) -> None:
+        """Return at once."""
+
+
+def start(visits: Visits | None = None) -> threading.Thread:
     """Start the workers and call ``prepare`` in a thread, once in this process; return the thread.
 
     The server calls it when it begins to answer. What is done while nobody loads a page need not be
     waited for. Workers import on another core meanwhile, and have a lower priority than the pages.
 
     Args:
-        give_way: called before each import; None to import at once.
+        visits: what the work waits for; None to do it at once.
     """
     global _thread
     with _once:
         if _thread is None:
-            arguments = (give_way or (lambda _: None),)
             _thread = threading.Thread(
-                target=_prepare_and_log, args=arguments, name="preparation", daemon=True
+                target=_prepare_and_log,
+                args=(visits or NoVisits(),),
+                name="preparation",
+                daemon=True,
             )
             _thread.start()
         return _thread
 
 
-def import_for_page(names: Sequence[str]) -> None:
-    """Import what a page waits for; nothing else is begun meanwhile, and nothing gives way."""
-    global _importing
-    _hurry.set()
+@contextlib.contextmanager
+def opening() -> Iterator[None]:
+    """Import nothing ahead while a page imports what it needs, and shows itself."""
+    global _opening
     with _idle:
-        _importing += 1
+        _opening += 1
     try:
-        for name in names:
-            importlib.import_module(name)
+        yield
     finally:
         with _idle:
-            _importing -= 1
+            _opening -= 1
             _idle.notify_all()
 
 
+def import_for_page(names: Sequence[str]) -> Iterator[float]:
+    """Import what a page waits for, in a thread; no import waits for pages any more.
+
+    Args:
+        names: names of modules.
+
+    Yields:
+        The share that is done, between 0 and 1, every ``REPORT_SECONDS``.
+
+    Raises:
+        Exception: what the import of a module has raised.
+    """
+    _hurry.set()
+    done: Future[None] = Future()
+    # Whoever opens another page meanwhile does not stop it: that page needs most of this, too.
+    threading.Thread(target=_import_all, args=(names, done), name="imports", daemon=True).start()
+    while wait([done], REPORT_SECONDS).not_done:
+        share = (len(sys.modules) - NO_MODULES) / (ALL_MODULES - NO_MODULES)
+        yield min(max(share, 0.0), 1.0)
+    done.result()
+
+
+def _import_all(names: Iterable[str], done: "Future[None]") -> None:
+    try:
+        for name in names:
+            importlib.import_module(name)
+        done.set_result(None)
+    except BaseException as error:
+        done.set_exception(error)
+
+
 def _import_ahead(names: Iterable[str]) -> None:
-    """Import modules, each when no page imports what it needs."""
+    """Import modules, each when no page opens."""
     for name in names:
         with _idle:
-            _idle.wait_for(lambda: _importing == 0)
+            _idle.wait_for(lambda: _opening == 0, OPENING_SECONDS)
         importlib.import_module(name)
 
 
@@ -96,17 +155,16 @@ def is_opening(seconds: float) -> bool:
     return running and not _listed.wait(seconds)
 
 
-def _prepare_and_log(give_way: GiveWay) -> None:
+def _prepare_and_log(visits: Visits) -> None:
     from explorer.ui import server_state
 
     try:
         # Nothing of what is imported becomes garbage; to look for it takes a sixth of the time.
         gc.disable()
         prepare_home()
-        give_way(_hurry)
+        visits.wait_for_home(_hurry)
         server_state.work()
-        with _imports_giving_way(give_way):
-            prepare()
+        prepare(visits)
     except Exception:
         # A page that needs what failed tries it again, and shows the reason.
         LOG.exception("what pages need could not be prepared")
@@ -115,34 +173,26 @@ def _prepare_and_log(give_way: GiveWay) -> None:
         server_state.keep_imported()
 
 
-class _BeforeImports(importlib.abc.MetaPathFinder):
-    """A finder that finds no modules, but makes imports of its thread wait for pages.
-
-    Only imports of the thread that has made it wait.
-    """
-
-    def __init__(self, give_way: GiveWay) -> None:
-        self._give_way = give_way
-        self._thread = threading.get_ident()
-
-    def find_spec(self, *_: object) -> None:
-        """Wait while a page is being loaded; return None, for the other finders."""
-        if threading.get_ident() == self._thread:
-            self._give_way(_hurry)
-
-
 @contextlib.contextmanager
-def _imports_giving_way(give_way: GiveWay) -> Iterator[None]:
-    """Make each import of this thread wait while a page is being loaded.
+def _imports_waiting(visits: Visits) -> Iterator[None]:
+    """Make each import statement of this thread wait while the home page is being loaded.
 
-    An import keeps a core and Python's lock busy.
+    An import keeps a core and Python's lock busy. The wait is before the search for the module,
+    during which imports of other threads, thus also those of the home page, would wait, too.
     """
-    finder = _BeforeImports(give_way)
-    sys.meta_path.insert(0, finder)
+    thread, original = threading.get_ident(), builtins.__import__
+
+    @functools.wraps(original)
+    def wait_and_import(name: str, *args: Any, **kwargs: Any) -> Any:
+        if threading.get_ident() == thread and name not in sys.modules:
+            visits.wait_for_home(_hurry)
+        return original(name, *args, **kwargs)
+
+    builtins.__import__ = wait_and_import
     try:
         yield
     finally:
-        sys.meta_path.remove(finder)
+        builtins.__import__ = original
 
 
 def prepare_home() -> None:
@@ -153,22 +203,27 @@ def prepare_home() -> None:
         front_page.column(layer)
 
 
-def prepare() -> None:
+def prepare(visits: Visits) -> None:
     """Make the small pictures of the home page and the samples, and import what all pages import.
 
     The home page comes first: it needs no PyTorch, and most visitors begin there. A page that is
     opened meanwhile waits only for what it needs itself.
     """
     prepare_home()
-    _import_ahead(LISTED)
-    _listed.set()
-    for page in page_list.PAGES:
-        _import_ahead(imported_modules(Path(page.page)))
+    with _imports_waiting(visits):
+        _import_ahead(LISTED)
+        _listed.set()
+        for page in page_list.PAGES:
+            _import_ahead(imported_modules(Path(page.page)))
+    # A page can be shown without the rest, which it makes or imports itself if it comes first.
     from explorer.ui import image_picker
 
     for sample in image_picker.TITLES:
+        visits.wait_for_calm()
         image_picker.thumbnail(sample)
-    _import_ahead(LATER)
+    for name in LATER:
+        visits.wait_for_calm()
+        _import_ahead([name])
 
 
 @functools.cache

@@ -21,6 +21,8 @@ PAGE_ASSETS = Path(__file__).parent.parent / "page_assets"
 # The logo without the app's name is for the browser tab, the logo with the name for the page's top.
 MARK = PAGE_ASSETS / "mark.svg"
 LOGO = PAGE_ASSETS / "logo.svg"
+# Words above the progress of the first page that is opened.
+STARTING = "Starting PyTorch ..."
 # Words on the pale picture in the frame of one that has not begun.
 SAMPLE_WORDS = "Until yours begins: the picture with the usual settings"
 
@@ -133,7 +135,9 @@ def skeleton(words: str, whole: bool = False) -> None:
 
 
 def warm_up(page: Path) -> None:
-    """Import what a page needs, which takes some seconds the first time; show a ``skeleton``.
+    """Import what a page needs, which takes some seconds the first time.
+
+    Meanwhile the progress and a ``skeleton`` are shown.
 
     Args:
         page: the page's file.
@@ -141,7 +145,9 @@ def warm_up(page: Path) -> None:
     slot = st.empty()
     missing = [it for it in preparation.imported_modules(page) if it not in sys.modules]
     if missing:
-        with slot:
-            skeleton("Starting ...", whole=True)
-        preparation.import_for_page(missing)
+        with slot.container():
+            bar = st.progress(0.0, STARTING)
+            skeleton("", whole=True)
+        for share in preparation.import_for_page(missing):
+            bar.progress(share, STARTING)
         slot.empty()

@@ -1,5 +1,6 @@
 """What the first visit of a page would wait for is done ahead."""
 
+import builtins
 import importlib
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from explorer.ui import page_runner, preparation, server_state
+from explorer.ui import image_picker, page_list, page_runner, preparation, server_state
 from explorer.ui.components import html_snippets
 from tests.conftest import ROOT
 from tests.explorer.commands import PATIENCE
@@ -20,7 +21,7 @@ import sys
 from explorer.ui import page_runner, preparation
 
 assert "torch" not in sys.modules
-preparation.prepare()
+preparation.prepare(preparation.NoVisits())
 from explorer.ui import image_picker
 
 before = set(sys.modules)
@@ -90,73 +91,132 @@ def test_the_first_page_that_is_opened_starts_it(monkeypatch: pytest.MonkeyPatch
     assert started == [True]
 
 
+class Recorded(preparation.NoVisits):
+    """Visits that record who waits for them."""
+
+    def __init__(self) -> None:
+        self.waited: list[str] = []
+
+    def wait_for_home(self, hurry: threading.Event) -> None:
+        self.waited.append("hurried" if hurry.is_set() else "home")
+
+    def wait_for_calm(self) -> None:
+        self.waited.append("calm")
+
+
 def test_workers_start_before_the_imports_and_both_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    done: list[str] = []
+    visits = Recorded()
+    done = visits.waited
     monkeypatch.setattr(preparation, "_thread", None)
-    monkeypatch.setattr(preparation, "prepare_home", lambda: done.append("home"))
-    monkeypatch.setattr(preparation, "prepare", lambda: done.append("imports"))
+    monkeypatch.setattr(preparation, "_hurry", threading.Event())
+    monkeypatch.setattr(preparation, "prepare_home", lambda: done.append("small pictures"))
+    monkeypatch.setattr(preparation, "prepare", lambda _: done.append("imports"))
     monkeypatch.setattr(server_state, "work", lambda: done.append("workers"))
-    preparation.start(lambda _: done.append("gives way")).join()
+    preparation.start(visits).join()
     preparation.start().join()
-    assert done == ["home", "gives way", "workers", "imports"]
+    assert done == ["small pictures", "home", "workers", "imports"]
 
 
-def test_each_import_of_the_preparation_gives_way_and_no_other(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked: list[bool] = []
-    hurry = threading.Event()
-    monkeypatch.setattr(preparation, "_hurry", hurry)
-    for name in ("colorsys", "tabnanny"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    other = threading.Thread(target=importlib.import_module, args=["tabnanny"])
-    with preparation._imports_giving_way(lambda event: asked.append(event.is_set())):
-        importlib.import_module("json")  # is there already
-        assert asked == []
-        other.start()
-        other.join()
-        assert asked == []
-        importlib.import_module("colorsys")
-        assert asked and not any(asked)
-        preparation.import_for_page(["json"])
-        assert hurry.is_set()
-    before = len(asked)
-    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
-    importlib.import_module("colorsys")
-    assert len(asked) == before
+# What the preparation imports while somebody opens the home page, and what a page imports.
+AHEAD, OF_A_PAGE = "import imported_ahead_of_a_page\n", "import of_a_page_meanwhile\n"
 
 
-def test_nothing_is_imported_ahead_while_a_page_imports(
+def test_each_import_of_the_preparation_waits_for_the_home_page_and_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, ends, done = threading.Event(), threading.Event(), list[str]()
-    (tmp_path / "of_a_page.py").write_text("import sys\nsys.begun.set()\nsys.ends.wait()\n")
-    (tmp_path / "of_no_page.py").write_text("")
+    class Waiting(preparation.NoVisits):
+        def wait_for_home(self, hurry: threading.Event) -> None:
+            # A page imports something meanwhile. It must not wait for the preparation.
+            if not hurry.is_set() and not page.ident:
+                page.start()
+                page.join(PATIENCE)
+            seen.append((hurry.is_set(), page.is_alive()))
+
+    seen: list[tuple[bool, bool]] = []
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(sys, "begun", begun, raising=False)
-    monkeypatch.setattr(sys, "ends", ends, raising=False)
     monkeypatch.setattr(preparation, "_hurry", threading.Event())
-
-    def ahead() -> None:
-        preparation._import_ahead(["of_no_page"])
-        done.append("ahead")
-
-    def of_page() -> None:
-        preparation.import_for_page(["of_a_page"])
-        done.append("page")
-
-    page, other = threading.Thread(target=of_page), threading.Thread(target=ahead)
-    page.start()
-    begun.wait()
-    other.start()
-    other.join(0.05)
-    assert "of_no_page" not in sys.modules
-    ends.set()
-    page.join()
-    other.join()
-    assert sorted(done) == ["ahead", "page"]
-    for name in ("of_a_page", "of_no_page"):
+    (tmp_path / "imported_ahead.py").write_text(AHEAD)
+    (tmp_path / "imported_ahead_of_a_page.py").write_text("")
+    (tmp_path / "of_a_page.py").write_text(OF_A_PAGE)
+    (tmp_path / "of_a_page_meanwhile.py").write_text("")
+    page = threading.Thread(target=importlib.import_module, args=["of_a_page"], daemon=True)
+    before = builtins.__import__
+    with preparation._imports_waiting(Waiting()):
+        importlib.import_module("json")  # is there already
+        assert seen == []
+        importlib.import_module("imported_ahead")
+        assert seen == [(False, False)]
+        list(preparation.import_for_page(["json"]))
+        for name in ("imported_ahead", "imported_ahead_of_a_page"):
+            del sys.modules[name]
+        importlib.import_module("imported_ahead")
+        assert seen[1:] == [(True, False)]
+    assert builtins.__import__ is before
+    for name in ("imported_ahead", "imported_ahead_of_a_page", "of_a_page", "of_a_page_meanwhile"):
         del sys.modules[name]
+
+
+def test_what_no_page_needs_waits_for_every_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    visits = Recorded()
+    monkeypatch.setattr(page_list, "PAGES", ())
+    monkeypatch.setattr(preparation, "_listed", threading.Event())
+    monkeypatch.setattr(image_picker, "thumbnail", visits.waited.append)
+    preparation.prepare(visits)
+    rest = [it for it in visits.waited if it not in ("home", "hurried")]
+    shown = [it for title in image_picker.TITLES for it in ("calm", title)]
+    assert rest == [*shown, *["calm"] * len(preparation.LATER)]
+
+
+def test_a_page_shows_how_far_its_imports_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slow_to_import.py").write_text("import sys\nsys.ends.wait()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "ends", ends := threading.Event(), raising=False)
+    monkeypatch.setattr(preparation, "_hurry", threading.Event())
+    monkeypatch.setattr(preparation, "REPORT_SECONDS", 0.001)
+    monkeypatch.setattr(preparation, "ALL_MODULES", preparation.NO_MODULES + 10**6)
+    shares = preparation.import_for_page(["slow_to_import"])
+    before = next(shares)
+    added = {f"stands_for_a_module_{it}": sys for it in range(10**4)}
+    monkeypatch.setattr(sys, "modules", sys.modules | added)
+    assert next(shares) == pytest.approx(before + 0.01, abs=0.002)
+    ends.set()
+    assert all(0 <= it <= 1 for it in shares)
+
+
+def test_a_page_fails_if_an_import_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preparation, "_hurry", threading.Event())
+    with pytest.raises(ModuleNotFoundError, match="no_such_module"):
+        list(preparation.import_for_page(["json", "no_such_module"]))
+
+
+def test_nothing_is_imported_ahead_while_a_page_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(preparation, "OPENING_SECONDS", 60.0)
+    (tmp_path / "of_no_page.py").write_text("")
+    ahead = threading.Thread(target=preparation._import_ahead, args=[["of_no_page"]])
+    with preparation.opening():
+        with preparation.opening():
+            ahead.start()
+        ahead.join(0.05)
+        assert "of_no_page" not in sys.modules
+    ahead.join()
+    assert "of_no_page" in sys.modules
+    del sys.modules["of_no_page"]
+
+
+def test_a_page_that_stays_open_does_not_stop_the_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(preparation, "OPENING_SECONDS", 0.01)
+    (tmp_path / "of_no_page_either.py").write_text("")
+    with preparation.opening():
+        preparation._import_ahead(["of_no_page_either"])
+    del sys.modules["of_no_page_either"]
 
 
 def test_the_home_page_waits_for_what_is_being_imported(monkeypatch: pytest.MonkeyPatch) -> None:
