@@ -21,7 +21,7 @@ from core.style.moments import Sums, moments, projected_moments
 # infinite.
 JITTER = 1e-4
 # Share of the painting's variance that is compared direction by direction, see ``wasserstein``.
-KEPT = 0.99
+KEPT = 0.98
 # Number of channels from which on activations are projected on these directions before they are
 # multiplied. With fewer channels, more passes over the activations would take longer than that.
 PROJECTED = 256
