@@ -37,7 +37,7 @@ html_snippets.complete_navigation(places[0] if places else 0)
 # Most pages need PyTorch. The home page does not, so it is shown before the import.
 needed = None if page in (home, named) else Path(page_list.find_page(page.url_path).page)
 try:
-    with preparation.opening() if needed else nullcontext():
+    with preparation.page_first() if needed else nullcontext():
         if needed:
             html_snippets.warm_up(needed)
         server_state.show_store_problem()

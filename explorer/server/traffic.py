@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 FIRST_SECONDS, PAGE_SECONDS, NEXT_SECONDS = 1.0, 3.0, 0.5
 # The longest time in seconds that work waits for the home page in total, and that it waits for any
 # page at each call.
-HOME_SECONDS, CALM_SECONDS = 6.0, 10.0
+HOME_SECONDS, PAGES_SECONDS = 6.0, 10.0
 STEP_SECONDS = 0.02
 # Whoever watches over the server asks for this all the time.
 NO_VISIT = "/_stcore/health"
@@ -85,9 +85,9 @@ class Traffic:
             hurry.wait(STEP_SECONDS)
             self._left -= STEP_SECONDS
 
-    def wait_for_calm(self) -> None:
-        """Wait until no page is being loaded, for ``CALM_SECONDS`` at most."""
-        ends = self._clock() + CALM_SECONDS
+    def wait_for_pages(self) -> None:
+        """Wait until no page is being loaded, for ``PAGES_SECONDS`` at most."""
+        ends = self._clock() + PAGES_SECONDS
         while self.is_loading() and self._clock() < ends:
             self._sleep(STEP_SECONDS)
 

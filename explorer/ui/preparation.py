@@ -2,7 +2,8 @@
 
 This is the start of the workers, the import of charts, image processing and all computation, which
 takes a second or two, and the small pictures of the samples, which most pages show. The module
-itself imports none of that. While a browser loads the home page, all that waits.
+itself imports none of that. While a browser loads the home page, all that waits, and what pages can
+be shown without waits for all pages.
 """
 
 import ast
@@ -34,10 +35,10 @@ _hurry = threading.Event()
 # Number of pages that import what they need, or show themselves for the first time after that, and
 # what is waited for until none does: two threads that import different things, or one that imports
 # while a page runs, take twice as long each.
-_opening = 0
+_pages_first = 0
 _idle = threading.Condition()
 # The longest wait for pages that open, in seconds before each module.
-OPENING_SECONDS = 2.0
+PAGE_SECONDS = 2.0
 # Number of modules of a server that has imported nothing for pages, and of one whose first page is
 # open: its progress runs from one to the other.
 NO_MODULES, ALL_MODULES = 900, 2100
@@ -53,7 +54,7 @@ class Visits(Protocol):
     def wait_for_home(self, hurry: threading.Event) -> None:
         """Wait until no browser loads the home page; end when the event is set."""
 
-    def wait_for_calm(self) -> None:
+    def wait_for_pages(self) -> None:
         """Wait until no browser loads any page, but not for ever."""
 
 
@@ -63,7 +64,7 @@ class NoVisits:
     def wait_for_home(self, hurry: threading.Event) -> None:
         """Return at once."""
 
-    def wait_for_calm(self) -> None:
+    def wait_for_pages(self) -> None:
         """Return at once."""
 
 
@@ -90,16 +91,16 @@ def start(visits: Visits | None = None) -> threading.Thread:
 
 
 @contextlib.contextmanager
-def opening() -> Iterator[None]:
+def page_first() -> Iterator[None]:
     """Import nothing ahead while a page imports what it needs, and shows itself."""
-    global _opening
+    global _pages_first
     with _idle:
-        _opening += 1
+        _pages_first += 1
     try:
         yield
     finally:
         with _idle:
-            _opening -= 1
+            _pages_first -= 1
             _idle.notify_all()
 
 
@@ -138,7 +139,7 @@ def _import_ahead(names: Iterable[str]) -> None:
     """Import modules, each when no page opens."""
     for name in names:
         with _idle:
-            _idle.wait_for(lambda: _opening == 0, OPENING_SECONDS)
+            _idle.wait_for(lambda: _pages_first == 0, PAGE_SECONDS)
         importlib.import_module(name)
 
 
@@ -219,10 +220,10 @@ def prepare(visits: Visits) -> None:
     from explorer.ui import image_picker
 
     for sample in image_picker.TITLES:
-        visits.wait_for_calm()
+        visits.wait_for_pages()
         image_picker.thumbnail(sample)
     for name in LATER:
-        visits.wait_for_calm()
+        visits.wait_for_pages()
         _import_ahead([name])
 
 

@@ -34,10 +34,10 @@ def waited(clock: Hours, seen: Traffic) -> float:
     return clock.now - before
 
 
-def calm_after(clock: Hours, seen: Traffic) -> float:
+def waited_for_pages(clock: Hours, seen: Traffic) -> float:
     """Return how long work that no page needs waits now, in seconds."""
     before = clock.now
-    seen.wait_for_calm()
+    seen.wait_for_pages()
     return clock.now - before
 
 
@@ -46,7 +46,7 @@ def traffic_of(clock: Hours) -> Traffic:
 
 
 def test_it_waits_for_the_first_visitor_and_for_each_request() -> None:
-    for wait in (waited, calm_after):
+    for wait in (waited, waited_for_pages):
         clock = Hours()
         seen = traffic_of(clock)
         assert wait(clock, seen) == pytest.approx(traffic.FIRST_SECONDS, abs=0.03)
@@ -90,7 +90,7 @@ def test_work_that_no_page_needs_waits_for_all_pages_but_not_for_ever() -> None:
     clock = Crowd()
     clock.seen = traffic_of(clock)
     clock.seen.note_page(needs_imports=True)
-    assert calm_after(clock, clock.seen) == pytest.approx(traffic.CALM_SECONDS, abs=0.03)
+    assert waited_for_pages(clock, clock.seen) == pytest.approx(traffic.PAGES_SECONDS, abs=0.03)
 
 
 def test_a_page_is_loaded_until_its_connection_is_there_and_quiet() -> None:

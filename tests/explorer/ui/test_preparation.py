@@ -100,8 +100,8 @@ class Recorded(preparation.NoVisits):
     def wait_for_home(self, hurry: threading.Event) -> None:
         self.waited.append("hurried" if hurry.is_set() else "home")
 
-    def wait_for_calm(self) -> None:
-        self.waited.append("calm")
+    def wait_for_pages(self) -> None:
+        self.waited.append("pages")
 
 
 def test_workers_start_before_the_imports_and_both_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,8 +163,8 @@ def test_what_no_page_needs_waits_for_every_page(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(image_picker, "thumbnail", visits.waited.append)
     preparation.prepare(visits)
     rest = [it for it in visits.waited if it not in ("home", "hurried")]
-    shown = [it for title in image_picker.TITLES for it in ("calm", title)]
-    assert rest == [*shown, *["calm"] * len(preparation.LATER)]
+    shown = [it for title in image_picker.TITLES for it in ("pages", title)]
+    assert rest == [*shown, *["pages"] * len(preparation.LATER)]
 
 
 def test_a_page_shows_how_far_its_imports_are(
@@ -195,11 +195,11 @@ def test_nothing_is_imported_ahead_while_a_page_opens(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(preparation, "OPENING_SECONDS", 60.0)
+    monkeypatch.setattr(preparation, "PAGE_SECONDS", 60.0)
     (tmp_path / "of_no_page.py").write_text("")
     ahead = threading.Thread(target=preparation._import_ahead, args=[["of_no_page"]])
-    with preparation.opening():
-        with preparation.opening():
+    with preparation.page_first():
+        with preparation.page_first():
             ahead.start()
         ahead.join(0.05)
         assert "of_no_page" not in sys.modules
@@ -212,9 +212,9 @@ def test_a_page_that_stays_open_does_not_stop_the_imports(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(preparation, "OPENING_SECONDS", 0.01)
+    monkeypatch.setattr(preparation, "PAGE_SECONDS", 0.01)
     (tmp_path / "of_no_page_either.py").write_text("")
-    with preparation.opening():
+    with preparation.page_first():
         preparation._import_ahead(["of_no_page_either"])
     del sys.modules["of_no_page_either"]
 
