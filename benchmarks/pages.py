@@ -271,11 +271,7 @@ def changes(
 def switches(
     page: Page, address: str, checks: Sequence[PageCheck], rounds: int, words: str = ""
 ) -> dict[str, list[float]]:
-    """Time the switch to each page, and return the seconds by name of the measurement.
-
-    Each switch is timed twice: until the page shows a picture, and until the page has run.
-    ``words`` is added to the names.
-    """
+    """Return the seconds of ``switch`` to each page; ``words`` is added to the names."""
     found: dict[str, list[float]] = {}
     page.goto(address + "/library")
     # Before its run has begun, the page is calm as well.

@@ -18,8 +18,9 @@ from explorer.ui import (
 from explorer.ui.components import html_snippets
 from explorer.ui.components.term_marks import mark_terms
 from explorer.ui.lessons import beliefs, slides
-from explorer.ui.lessons.lesson_context import LessonContext, ask_question
+from explorer.ui.lessons.lesson_context import LessonContext
 from explorer.ui.lessons.lesson_parts import parts_of
+from explorer.ui.lessons.lesson_question import ask_question
 from explorer.ui.lessons.texts import LESSONS, Lesson, find_lesson
 
 

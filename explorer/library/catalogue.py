@@ -19,8 +19,8 @@ from core.files import FOLDER, is_there, make_folder, require_path, unusable
 from core.networks import known_networks
 from core.networks.known_networks import NetworkInfo
 from explorer.jobs import ownership
-from explorer.library import background_task, checkpoint_task, disk_quota, index_task
-from explorer.paths import checkpoints_folder, home
+from explorer.library import checkpoint_task, disk_quota
+from explorer.paths import checkpoints_folder
 from explorer.store.results import Store
 
 # The environment variable with the folders that ``app --library`` names. The command sets it.
@@ -302,51 +302,3 @@ def _check_upload(title: str, content: bytes) -> None:
             f"the file has more than {LARGEST_FILE:,} MB; send model.state_dict() alone, or name "
             "the file on the command line with --weights"
         )
-
-
-def start_download(network: str, visitor: str | None = None) -> None:
-    """Start a task that downloads a network's published weights, unless it is running already.
-
-    Args:
-        network: name of the network.
-        visitor: the visitor who starts the task; None for the machine's user.
-
-    Raises:
-        ExplorerError: too many tasks are running.
-    """
-    module = "explorer.library.download_task"
-    background_task.start_task(f"fetch {network}", module, [network], visitor)
-
-
-def start_index(
-    network: str, weights: str, source: str, file: Path | None, visitor: str | None = None
-) -> None:
-    """Start a task that builds an index of an allowed collection, unless it is running already.
-
-    Args:
-        network: name of the network.
-        weights: fingerprint of its weights.
-        source: name of the collection.
-        file: file of a user's own checkpoint; None for published weights.
-        visitor: the visitor who starts the task; None for the machine's user.
-
-    Raises:
-        ExplorerError: as for ``find_collection``, too many tasks are running, or there is no room.
-    """
-    path = find_collection(source).path
-    disk_quota.make_room(Store(), 0, visitor)
-    out = index_file(network, weights, source)
-    arguments = index_task.task_arguments(out, network, file, str(path))
-    background_task.start_task(f"index {out.name}", index_task.MODULE, arguments, visitor)
-
-
-def index_file(network: str, weights: str, source: str) -> Path:
-    """Return the path of the index file for a network and a collection.
-
-    Args:
-        network: name of the network.
-        weights: fingerprint of the network's weights.
-        source: name of the collection.
-    """
-    name = re.sub(r"[^A-Za-z0-9.]+", "-", f"{network} {source} {weights[:6]}")
-    return home() / index_task.FOLDER / f"{name}{index_task.ENDING}"

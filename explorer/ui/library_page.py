@@ -10,7 +10,7 @@ import streamlit as st
 from core.index import Index
 from core.networks import Network, known_timm
 from core.networks.known_networks import NetworkInfo, title_of
-from explorer.library import catalogue, index_task, indexes
+from explorer.library import catalogue, index_task, indexes, library_tasks
 from explorer.text import formatting
 from explorer.ui import index_picker, server_state, task_status
 from explorer.ui.components import html_snippets
@@ -85,7 +85,7 @@ def show_download(others: list[NetworkInfo]) -> None:
         f"fetch {name}",
         f"Downloading {name}",
         "Download",
-        lambda: catalogue.start_download(name, visitor),
+        lambda: library_tasks.start_download(name, visitor),
     )
 
 
@@ -161,7 +161,7 @@ def show_new_index(network: Network, name: str, found: Mapping[str, Index]) -> N
         return
     source = choose("Collection", list(allowed), key="collection")
     own = catalogue.list_checkpoints().get(name)
-    out = catalogue.index_file(name, network.fingerprint, source)
+    out = library_tasks.index_file(name, network.fingerprint, source)
     file = None if own is None else own.file
     if out.name.removesuffix(index_task.ENDING) in found:
         st.caption(f"{title} has looked at {source} already.")
@@ -171,7 +171,7 @@ def show_new_index(network: Network, name: str, found: Mapping[str, Index]) -> N
         f"index {out.name}",
         f"{title} looks at {source}",
         "Make the index",
-        lambda: catalogue.start_index(name, network.fingerprint, source, file, visitor),
+        lambda: library_tasks.start_index(name, network.fingerprint, source, file, visitor),
     )
 
 

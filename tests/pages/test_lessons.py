@@ -10,8 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.style import defaults
-from explorer.ui.lessons import beliefs, lesson_context, slides
-from explorer.ui.lessons.lesson_context import MeasuredAnswer
+from explorer.ui.lessons import beliefs, lesson_question, slides
+from explorer.ui.lessons.lesson_question import MeasuredAnswer
 from explorer.ui.lessons.texts import BELIEFS, LESSONS, Belief, Lesson
 from tests.conftest import tiny_module
 from tests.pages.app import html, open_at, query
@@ -208,13 +208,13 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
 def told(monkeypatch: pytest.MonkeyPatch) -> list[MeasuredAnswer]:
     """Return a list to which every answer is appended that a page shows."""
     answers: list[MeasuredAnswer] = []
-    show = lesson_context.show_verdict
+    show = lesson_question.show_verdict
 
     def record(asked: Lesson | Belief, found: MeasuredAnswer, guess: str | None) -> None:
         answers.append(found)
         show(asked, found, guess)
 
-    monkeypatch.setattr(lesson_context, "show_verdict", record)
+    monkeypatch.setattr(lesson_question, "show_verdict", record)
     return answers
 
 
@@ -230,7 +230,7 @@ def check_guesses(app: AppTest, name: str, found: MeasuredAnswer) -> None:
     assert all(len(found.of_guess(it).split()) > 3 for it in wrong)
     app.session_state[f"guess {name}"] = wrong[0]
     app.run()
-    verdict = lesson_context.verdict_html(found, wrong[0])
+    verdict = lesson_question.verdict_html(found, wrong[0])
     assert f"You chose {wrong[0]}; it is {found.right}." in unescape(verdict)
     assert verdict in html(app)
 

@@ -29,7 +29,8 @@ from explorer.ui.lessons import (
     reconstruction,
     top_examples,
 )
-from explorer.ui.lessons.lesson_context import NO_LAYER, LessonContext, MeasuredAnswer
+from explorer.ui.lessons.lesson_context import LessonContext
+from explorer.ui.lessons.lesson_question import NO_LAYER, MeasuredAnswer, ask_question
 from explorer.ui.lessons.remembered import remembered
 from explorer.ui.lessons.texts import beliefs_of
 
@@ -67,7 +68,7 @@ def show_beliefs(context: LessonContext) -> None:
             st.markdown(belief.words)
 
             answer = partial(parts.answer, context)
-            told = lesson_context.ask_question(context, belief, parts.options(context), answer)
+            told = ask_question(context, belief, parts.options(context), answer)
             if told and parts.pictures is not None:
                 parts.pictures(context)
 

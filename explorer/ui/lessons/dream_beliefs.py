@@ -11,7 +11,8 @@ from explorer.text.formatting import percent
 from explorer.ui import image_picker, server_state
 from explorer.ui.image_picker import PickedImage
 from explorer.ui.lessons import dream_eyes, feedback, lesson_context
-from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
+from explorer.ui.lessons.lesson_context import LessonContext
+from explorer.ui.lessons.lesson_question import MeasuredAnswer
 from explorer.ui.lessons.remembered import remembered
 
 # Side of the small dream that is rendered to count what changes, and its steps.

@@ -11,7 +11,8 @@ from core.recipes.dream import DreamRecipe
 from explorer.ui import image_picker, page_list, server_state, urls
 from explorer.ui.image_picker import PickedImage
 from explorer.ui.lessons import feedback, lesson_context
-from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
+from explorer.ui.lessons.lesson_context import LessonContext
+from explorer.ui.lessons.lesson_question import MeasuredAnswer
 
 SAMPLE = "cat"
 SIZE, OCTAVES = 256, 3

@@ -21,7 +21,8 @@ from explorer.ui.components.figure_row import CaptionedImage, figure_row
 from explorer.ui.components.tiles import tile_grid
 from explorer.ui.layers import neuron_grid, small_pictures
 from explorer.ui.lessons import feedback, lesson_context
-from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
+from explorer.ui.lessons.lesson_context import LessonContext
+from explorer.ui.lessons.lesson_question import MeasuredAnswer
 from explorer.ui.lessons.remembered import remembered
 
 ONE, OTHER = "swirls", "mosaic"

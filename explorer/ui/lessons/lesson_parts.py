@@ -14,7 +14,8 @@ from explorer.ui.lessons import (
     top_examples,
     wheel_circuit,
 )
-from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
+from explorer.ui.lessons.lesson_context import LessonContext
+from explorer.ui.lessons.lesson_question import MeasuredAnswer
 from explorer.ui.lessons.texts import Lesson
 
 

@@ -16,7 +16,8 @@ from explorer.text import glossary
 from explorer.text.formatting import percent
 from explorer.ui import image_picker, link_problems, server_state, url_controls, urls
 from explorer.ui.lessons import feedback, lesson_context
-from explorer.ui.lessons.lesson_context import NO_LAYER, LessonContext, MeasuredAnswer
+from explorer.ui.lessons.lesson_context import LessonContext
+from explorer.ui.lessons.lesson_question import NO_LAYER, MeasuredAnswer
 
 SAMPLE = "cat"
 # Size of the reconstruction, and of the smallest size at which it begins. The number of steps is

@@ -10,9 +10,10 @@ import streamlit as st
 from explorer.charts import depth_colours
 from explorer.ui import link_problems, presenter
 from explorer.ui.components.term_marks import mark_terms
-from explorer.ui.lessons import beliefs, claim_strips, lesson_context
-from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
+from explorer.ui.lessons import beliefs, claim_strips, lesson_question
+from explorer.ui.lessons.lesson_context import LessonContext
 from explorer.ui.lessons.lesson_parts import parts_of
+from explorer.ui.lessons.lesson_question import MeasuredAnswer
 from explorer.ui.lessons.texts import LESSONS, Belief, Lesson, beliefs_of, find_lesson
 
 Show = Callable[[LessonContext], None]
@@ -110,7 +111,7 @@ def show_asked(context: LessonContext, asked: Asked) -> None:
         if isinstance(asked.text, Belief):
             words = f"<blockquote>“{escape(asked.text.belief)}”</blockquote>"
             st.html(f'<div class="slide">{words}<p>{mark_terms(asked.text.words)}</p></div>')
-        lesson_context.show_question(context, asked.text, asked.options(context))
+        lesson_question.show_question(context, asked.text, asked.options(context))
 
 
 def show_told(context: LessonContext, asked: Asked) -> None:
@@ -118,12 +119,12 @@ def show_told(context: LessonContext, asked: Asked) -> None:
     with st.container(key="slide-answer"):
         left, right = st.columns([2, 3], gap="large")
         with left:
-            guess = lesson_context.show_question(context, asked.text, asked.options(context))
-            found = lesson_context.measure(lambda: asked.answer(context))
+            guess = lesson_question.show_question(context, asked.text, asked.options(context))
+            found = lesson_question.measure(lambda: asked.answer(context))
             if found is not None:
-                lesson_context.show_verdict(asked.text, found, guess)
+                lesson_question.show_verdict(asked.text, found, guess)
         with right:
             if found is not None:
-                lesson_context.show_values(context, asked.text, found)
+                lesson_question.show_values(context, asked.text, found)
                 if asked.pictures is not None:
                     asked.pictures(context)

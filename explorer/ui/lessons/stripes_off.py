@@ -17,7 +17,8 @@ from explorer.ui.components import html_snippets
 from explorer.ui.components.figure_row import CaptionedImage, figure_row
 from explorer.ui.layers import neuron_grid, small_pictures
 from explorer.ui.lessons import feedback, lesson_context
-from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
+from explorer.ui.lessons.lesson_context import LessonContext
+from explorer.ui.lessons.lesson_question import MeasuredAnswer
 from explorer.ui.lessons.remembered import remembered
 
 FIRST_DEPTH = 0.64

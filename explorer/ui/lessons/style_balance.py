@@ -14,7 +14,8 @@ from explorer.text.formatting import percent
 from explorer.ui import image_picker, server_state, url_controls, urls
 from explorer.ui.image_picker import PickedImage
 from explorer.ui.lessons import feedback, lesson_context
-from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
+from explorer.ui.lessons.lesson_context import LessonContext
+from explorer.ui.lessons.lesson_question import MeasuredAnswer
 
 SAMPLE, PAINTING = "astronaut", "swirls"
 SIZE, SMALLEST, STEPS = 160, 80, 16

@@ -22,7 +22,8 @@ from explorer.ui import link_problems, page_list, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.layers.small_pictures import SmallPictures
 from explorer.ui.lessons import feedback, lesson_context
-from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
+from explorer.ui.lessons.lesson_context import LessonContext
+from explorer.ui.lessons.lesson_question import MeasuredAnswer
 from explorer.ui.lessons.remembered import folder, remembered
 from explorer.ui.url_controls import bind
 

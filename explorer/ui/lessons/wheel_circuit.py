@@ -21,7 +21,8 @@ from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.layers import small_pictures
 from explorer.ui.layers.small_pictures import SmallPictures
 from explorer.ui.lessons import feedback, lesson_context
-from explorer.ui.lessons.lesson_context import LessonContext, MeasuredAnswer
+from explorer.ui.lessons.lesson_context import LessonContext
+from explorer.ui.lessons.lesson_question import MeasuredAnswer
 
 FIRST_DEPTH = 0.91
 # Drawings of wheels that are shown, and the sides of pictures in pixels.

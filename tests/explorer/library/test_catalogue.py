@@ -20,7 +20,7 @@ from core.errors import BadCheckpoint, ExplorerError, FitsAnother, UnknownName
 from core.networks import registry
 from explorer.jobs import ownership
 from explorer.jobs.ownership import NotYours
-from explorer.library import background_task, catalogue, download_task
+from explorer.library import background_task, catalogue, download_task, library_tasks
 from explorer.library.background_task import BackgroundTask
 from explorer.paths import checkpoints_folder
 from explorer.store.results import Store
@@ -261,8 +261,8 @@ def test_what_is_over_has_said_why(stopped: bool, monkeypatch: pytest.MonkeyPatc
 
 def test_an_allowed_collection_is_indexed_in_a_process_of_its_own(allowed: Path) -> None:
     network = registry.load(registry.SKETCHNET, device="cpu")
-    catalogue.start_index(network.name, network.fingerprint, "photos/birds", None)
-    out = catalogue.index_file(network.name, network.fingerprint, "photos/birds")
+    library_tasks.start_index(network.name, network.fingerprint, "photos/birds", None)
+    out = library_tasks.index_file(network.name, network.fingerprint, "photos/birds")
     done = wait(background_task.latest_task(f"index {out.name}"))
     assert (done.problem, done.done, done.total, done.share) == ("", 12, 12, 1.0)
     from explorer.library import indexes
@@ -317,7 +317,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_published_weights_are_downloaded_by_torchvision_s_loader(published: str) -> None:
-    catalogue.start_download(SMALL)
+    library_tasks.start_download(SMALL)
     task = background_task.latest_task(f"fetch {SMALL}")
     assert task is not None
     seen = set()
@@ -335,7 +335,7 @@ def test_published_weights_are_downloaded_by_torchvision_s_loader(published: str
 def test_a_download_that_is_impossible_is_explained_and_one_that_was_stopped_leaves_nothing(
     published: str,
 ) -> None:
-    catalogue.start_download(SMALL)
+    library_tasks.start_download(SMALL)
     stopped = background_task.latest_task(f"fetch {SMALL}")
     assert stopped is not None
     while stopped.open and not stopped.done:
@@ -346,7 +346,7 @@ def test_a_download_that_is_impossible_is_explained_and_one_that_was_stopped_lea
     assert not list(folder.glob("*.pth"))
     download_task.delete_partial_downloads(folder / published.rsplit("/", 1)[1])
     assert not list(folder.iterdir())
-    catalogue.start_download("nonsense")
+    library_tasks.start_download("nonsense")
     assert "no network nonsense" in wait(background_task.latest_task("fetch nonsense")).problem
 
 
@@ -387,17 +387,17 @@ def test_guests_share_the_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background_task, "BackgroundTask", Running)
     monkeypatch.setattr(background_task, "_TASKS", tasks)
     guests = [ownership.visitor_id(str(number), guest=True) for number in range(9)]
-    catalogue.start_download("resnet18", guests[0])
-    catalogue.start_download("resnet18", guests[1])  # It is under way.
+    library_tasks.start_download("resnet18", guests[0])
+    library_tasks.start_download("resnet18", guests[1])  # It is under way.
     assert len(tasks) == 1
     with pytest.raises(ExplorerError, match="under way"):
-        catalogue.start_download("resnet34", guests[0])
+        library_tasks.start_download("resnet34", guests[0])
     for guest in guests[1 : background_task.OPEN_OF_GUESTS]:
-        catalogue.start_download(f"resnet {guest}", guest)
+        library_tasks.start_download(f"resnet {guest}", guest)
     with pytest.raises(ExplorerError, match="under way"):
-        catalogue.start_download("resnet50", guests[-1])
-    catalogue.start_download("resnet50")
-    catalogue.start_download("resnet101")
+        library_tasks.start_download("resnet50", guests[-1])
+    library_tasks.start_download("resnet50")
+    library_tasks.start_download("resnet101")
 
 
 def test_only_who_started_a_task_stops_it() -> None:
