@@ -12,7 +12,7 @@ from core.recipes.style import StyleRecipe
 from core.recipes.style_grid import CONTENT, MATRIX, NESTED, SINGLE, TEXTURE, StyleDepthsRecipe
 
 TITLES = {
-    MATRIX: "Which depth speaks for style (rows), and which for content (columns)",
+    MATRIX: "One layer for the style (rows), one for the content (columns)",
     NESTED: "Style by all depths up to this one",
     SINGLE: "Style by one depth alone",
     TEXTURE: "Style without content, from noise: all depths up to this one",
