@@ -204,12 +204,16 @@ def prepare_home() -> None:
         front_page.column(layer)
 
 
-def prepare(visits: Visits) -> None:
+def prepare(visits: Visits | None = None) -> None:
     """Make the small pictures of the home page and the samples, and import what all pages import.
 
     The home page comes first: it needs no PyTorch, and most visitors begin there. A page that is
     opened meanwhile waits only for what it needs itself.
+
+    Args:
+        visits: what the work waits for; None to do it at once.
     """
+    visits = visits or NoVisits()
     prepare_home()
     with _imports_waiting(visits):
         _import_ahead(LISTED)

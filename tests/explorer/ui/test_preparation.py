@@ -21,7 +21,7 @@ import sys
 from explorer.ui import page_runner, preparation
 
 assert "torch" not in sys.modules
-preparation.prepare(preparation.NoVisits())
+preparation.prepare()
 from explorer.ui import image_picker
 
 before = set(sys.modules)
