@@ -5,6 +5,7 @@ import importlib
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -191,32 +192,37 @@ def test_a_page_fails_if_an_import_does(monkeypatch: pytest.MonkeyPatch) -> None
         list(preparation.import_for_page(["json", "no_such_module"]))
 
 
-def test_nothing_is_imported_ahead_while_a_page_opens(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def of_no_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Return the name of a module that nothing has imported."""
+    name = "of_no_page"
+    (tmp_path / f"{name}.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
+    yield name
+    sys.modules.pop(name, None)
+
+
+def test_nothing_is_imported_ahead_while_a_page_opens(
+    of_no_page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(preparation, "PAGE_SECONDS", 60.0)
-    (tmp_path / "of_no_page.py").write_text("")
-    ahead = threading.Thread(target=preparation._import_ahead, args=[["of_no_page"]])
+    ahead = threading.Thread(target=preparation._import_ahead, args=[[of_no_page]])
     with preparation.page_first():
         with preparation.page_first():
             ahead.start()
         ahead.join(0.05)
-        assert "of_no_page" not in sys.modules
+        assert of_no_page not in sys.modules
     ahead.join()
-    assert "of_no_page" in sys.modules
-    del sys.modules["of_no_page"]
+    assert of_no_page in sys.modules
 
 
 def test_a_page_that_stays_open_does_not_stop_the_imports(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    of_no_page: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(preparation, "PAGE_SECONDS", 0.01)
-    (tmp_path / "of_no_page_either.py").write_text("")
     with preparation.page_first():
-        preparation._import_ahead(["of_no_page_either"])
-    del sys.modules["of_no_page_either"]
+        preparation._import_ahead([of_no_page])
+        assert of_no_page in sys.modules
 
 
 def test_the_home_page_waits_for_what_is_being_imported(monkeypatch: pytest.MonkeyPatch) -> None:
