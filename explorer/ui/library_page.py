@@ -16,6 +16,9 @@ from explorer.ui import index_picker, server_state, task_status
 from explorer.ui.components import html_snippets
 from explorer.ui.link_problems import toast_problem
 
+# The network that is offered first: it is small, and presets of dreams are chosen for it.
+FIRST = "squeezenet1_0"
+
 
 def choose(label: str, options: Sequence[str], **settings: Any) -> str:
     """Show a selectbox with at least one option, and return the selected option.
@@ -76,6 +79,7 @@ def show_download(others: list[NetworkInfo]) -> None:
     name = choose(
         "Published weights of torchvision and timm",
         list(sizes),
+        index=list(sizes).index(FIRST) if FIRST in sizes else 0,
         format_func=lambda it: f"{it} · {sizes[it]:.0f} MB" if it in sizes else it,
         key="published",
         label_visibility="collapsed",

@@ -47,6 +47,27 @@ def upload_popover(name: str, label: str, films: bool = False) -> list[UploadedF
         return sent
 
 
+def opener_popover(name: str, button: str, label: str, caption: str) -> list[UploadedFile]:
+    """Show a button that opens an upload of one PNG that was saved from the app.
+
+    Args:
+        name: beginning of the keys of the fields.
+        button: the button's words.
+        label: what the file is.
+        caption: what else there is to say, beneath the field.
+
+    Returns:
+        The file that arrived just now; [] if there is none.
+    """
+    number = _number(name)
+    with st.popover(
+        button, icon=":material/image_search:", width="stretch", key=f"{name} own {number}"
+    ):
+        sent = _field(f"{label} of at most {LARGEST_FILE} MB", f"{name} file {number}", ("png",))
+        st.caption(caption)
+    return (sent + drop_zone(name, label, aside=True))[:1]
+
+
 def drop_zone(name: str, label: str, aside: bool = False) -> list[UploadedFile]:
     """Show the invisible field that takes pictures that are dropped or pasted on the page.
 
@@ -83,8 +104,8 @@ def _number(name: str) -> int:
     return number
 
 
-def _field(label: str, key: str) -> list[UploadedFile]:
+def _field(label: str, key: str, kinds: Sequence[str] = KINDS) -> list[UploadedFile]:
     files: Sequence[UploadedFile] = st.file_uploader(
-        label, KINDS, accept_multiple_files=True, key=key, max_upload_size=LARGEST_FILE
+        label, kinds, accept_multiple_files=True, key=key, max_upload_size=LARGEST_FILE
     )
     return list(files)

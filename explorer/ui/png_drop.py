@@ -47,7 +47,7 @@ def show_target() -> None:
         recipe, part = read_drop(dropped)
         open_recipe(recipe, part)
     except ExplorerError as error:
-        show_problem(error)
+        st.error(formatting.escape_markdown(problem(error)))
 
 
 def show_fallback() -> None:
@@ -66,10 +66,10 @@ def show_fallback() -> None:
     picture_upload.finish(picture_upload.ANYWHERE, problems)
 
 
-def show_problem(error: ExplorerError) -> None:
-    """Show why a picture cannot be opened."""
+def problem(error: ExplorerError) -> str:
+    """Return the sentence on a picture that cannot be opened."""
     words = textwrap.shorten(str(error), WORDS_AT_MOST, placeholder=" ...")
-    st.error(f"This picture cannot be opened: {formatting.escape_markdown(words)}")
+    return f"This picture cannot be opened: {words}"
 
 
 def read_drop(dropped: str) -> tuple[Recipe, int | None]:

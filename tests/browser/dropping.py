@@ -41,3 +41,19 @@ def _dispatch(
     page.locator(".drop").wait_for(state="attached", timeout=60_000)
     encoded = [[name, base64.b64encode(it).decode()] for name, it in files.items()]
     page.evaluate(DROP, [encoded, across, kinds, onto])
+
+
+def hold_uploads(page: Any) -> list[Any]:
+    """Keep back what the page sends; return the list in which it will be."""
+    held: list[Any] = []
+    page.route("**/upload_file/**", lambda route: held.append(route))
+    return held
+
+
+def close_and_send(page: Any, held: list[Any]) -> None:
+    """Close the open popover, and only then let the first upload go on."""
+    page.keyboard.press("Escape")
+    page.locator('[data-testid="stPopoverBody"]').wait_for(state="detached")
+    while not held:
+        page.wait_for_timeout(50)
+    held[0].continue_()

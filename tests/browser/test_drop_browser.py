@@ -2,12 +2,11 @@
 
 import io
 import re
-from typing import Any
 
 import pytest
 from PIL import Image
 
-from tests.browser.dropping import drag, drop, paste
+from tests.browser.dropping import close_and_send, drag, drop, hold_uploads, paste
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect, Page = playwright.expect, playwright.Page
@@ -50,22 +49,6 @@ def test_what_is_dropped_while_the_page_takes_another_is_not_lost(page: Page) ->
     tiles = page.get_by_label("Picture: samples")
     expect(tiles.locator('.open[aria-label="second"]')).to_be_visible(timeout=SHOWN)
     expect(tiles.locator('[aria-label="first"]')).to_be_visible()
-
-
-def hold_uploads(page: Page) -> list[Any]:
-    """Keep back what the page sends; return the list in which it will be."""
-    held: list[Any] = []
-    page.route("**/upload_file/**", lambda route: held.append(route))
-    return held
-
-
-def close_and_send(page: Page, held: list[Any]) -> None:
-    """Close the open popover, and only then let the first upload go on."""
-    page.keyboard.press("Escape")
-    expect(page.locator('[data-testid="stPopoverBody"]')).to_have_count(0)
-    while not held:
-        page.wait_for_timeout(50)
-    held[0].continue_()
 
 
 def test_a_chosen_picture_is_not_lost_if_its_popover_closes_before_it_is_sent(page: Page) -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from core.networks import registry
-from tests.browser.dropping import drop
+from tests.browser.dropping import close_and_send, drop, hold_uploads
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect, Page = playwright.expect, playwright.Page
@@ -143,6 +143,19 @@ def test_long_work_is_followed_and_stopped(page: Page, layer: str) -> None:
     row.get_by_role("button", name="Stop").click()
     expect(row).to_have_count(0, timeout=DRAWN)
     expect(page.locator(".card .note").first).to_contain_text("stopped")
+
+
+def test_a_chosen_file_is_not_lost_if_its_popover_closes_before_it_is_sent(
+    page: Page, layer: str, tmp_path: Path
+) -> None:
+    made = make(page, layer, 4, 1, tmp_path)
+    held = hold_uploads(page)
+    page.goto("/gallery")
+    page.get_by_role("button", name="Open a picture made here").click(timeout=DRAWN)
+    field = page.locator('[data-testid="stPopoverBody"] input[type="file"]')
+    field.set_input_files({"name": "made.png", "mimeType": "image/png", "buffer": made})
+    close_and_send(page, held)
+    expect(page).to_have_url(re.compile("/neuron.*unit=4"), timeout=DRAWN)
 
 
 def test_the_keyboard_opens_an_entry(page: Page, layer: str) -> None:

@@ -212,7 +212,8 @@ def test_files_that_are_no_weights() -> None:
 def test_files_that_were_not_saved_here(stand_in: StandIn) -> None:
     for name, content in {**NO_PICTURES, "plain.png": lambda: png()}.items():
         app = open_at("gallery")
-        app.file_uploader(key="file").upload(f"{Path(name).stem}.png", content(), "image/png")
+        field = app.file_uploader(key="opener file 0")
+        field.upload(f"{Path(name).stem}.png", content(), "image/png")
         app.run()
         assert not app.exception
         said = [it.value for it in (*app.error, *app.warning, *app.get("toast"))]

@@ -27,6 +27,7 @@ from explorer.jobs.worker import Worker
 from explorer.rendering.update import Update
 from explorer.store.results import StoredPicture
 from explorer.ui import png_drop, server_state, url_codecs
+from explorer.ui.gallery import overview
 from tests.conftest import as_network, tiny_module
 from tests.pages.app import html, open_at, query
 
@@ -91,20 +92,23 @@ def unescaped(markdown: str) -> str:
     return markdown.replace("\\", "")
 
 
+def data_of(app: AppTest) -> list[dict[str, Any]]:
+    """Return the data of all components of a page."""
+    return [json.loads(it.proto.json) for it in app.get("bidi_component")]
+
+
 def cards(app: AppTest) -> list[str]:
     """Return the names of the cards that are shown."""
-    return [
-        card["name"]
-        for element in app.get("bidi_component")
-        if "cards" in (data := json.loads(element.proto.json))
-        for card in data["cards"]
-    ]
+    return [card["name"] for it in data_of(app) if "cards" in it for card in it["cards"]]
 
 
 def test_an_empty_gallery_says_what_to_do() -> None:
     app = open_gallery()
     assert "Nothing made yet" in html(app)
     assert not app.warning
+    (made,) = (it for it in data_of(app) if "tiles" in it)
+    assert [it["id"] for it in made["tiles"]] == list(overview.TO_MAKE)
+    assert all(it["picture"] for it in made["tiles"])
 
 
 def test_it_shows_what_was_made() -> None:
@@ -135,8 +139,7 @@ def test_filters_stand_in_the_url() -> None:
 
 def bar(app: AppTest) -> dict[str, Any]:
     """Return the data of the bar of presenter mode."""
-    found = [json.loads(it.proto.json) for it in app.get("bidi_component")]
-    return dict(next(it for it in found if "where" in it))
+    return next(it for it in data_of(app) if "where" in it)
 
 
 def test_pictures_are_presented_one_by_one() -> None:
@@ -298,7 +301,7 @@ def test_a_recipe_must_fit_the_network_that_is_here() -> None:
 def test_a_saved_picture_opens_its_neuron() -> None:
     png = next(compute(recipe(2, seed=5), None, {})).pictures[0].image
     app = open_gallery()
-    app.file_uploader(key="file").set_value(("a.png", png, "image/png")).run()
+    app.file_uploader(key="opener file 0").set_value([("a.png", png, "image/png")]).run()
     assert not app.error
     assert query(app) == url_codecs.link_to(recipe(2, seed=5), 2)[1]
 
@@ -307,7 +310,9 @@ def test_a_file_without_a_recipe_gets_one_sentence() -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (4, 4)).save(buffer, "PNG")
     app = open_gallery()
-    app.file_uploader(key="file").set_value(("a.png", buffer.getvalue(), "image/png")).run()
+    app.file_uploader(key="opener file 0").set_value(
+        [("a.png", buffer.getvalue(), "image/png")]
+    ).run()
     assert not app.exception
     assert len(app.error) == 1
     assert "cannot be opened" in app.error[0].value

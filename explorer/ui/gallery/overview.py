@@ -16,10 +16,11 @@ from explorer.jobs.job import Job
 from explorer.rendering import png_metadata
 from explorer.text import captions, formatting
 from explorer.text.formatting import percent
-from explorer.ui import job_status, page_list, png_drop, urls
+from explorer.ui import job_status, page_list, picture_upload, png_drop, urls
 from explorer.ui.components import html_snippets, tiles
 from explorer.ui.gallery import entry
 from explorer.ui.gallery.compare import COMPARABLE
+from explorer.ui.home import front_page
 from explorer.ui.link_problems import toast_problem
 from explorer.ui.url_controls import bind
 
@@ -28,8 +29,10 @@ COVER_PIXELS = 128
 THUMBNAIL_PIXELS = 64
 # Number of unfinished jobs that are shown above the entries, at most.
 UNFINISHED_AT_MOST = 4
-# Largest file that a browser may upload, in megabytes.
-LARGEST_FILE = 20
+# Beginning of the keys of the upload for a picture that was made here.
+OPENER = "opener"
+# What is offered in an empty gallery, by page.
+TO_MAKE = {"dream": "Make a dream", "style": "Paint in a style", "neuron": "Draw a neuron"}
 FILTERS = ("kind", "network", "layer")
 EVERY = {"kind": "Every kind", "network": "Every network", "layer": "Every layer"}
 
@@ -81,22 +84,19 @@ def show_all(found: Gallery) -> None:
 
 def show_opener() -> None:
     """Show an upload for a PNG that was saved from the app; it opens on the page of its recipe."""
-    with st.popover("Open a picture made here", icon=":material/image_search:", width="stretch"):
-        st.caption("Or drop it anywhere on the page. It opens with the settings it was made with.")
-        file = st.file_uploader(
-            "A PNG that was saved here",
-            "png",
-            key="file",
-            max_upload_size=LARGEST_FILE,
-            label_visibility="collapsed",
-        )
-        if file is None or st.session_state.get("opened file") == file.file_id:
-            return
-        st.session_state["opened file"] = file.file_id
-        try:
-            png_drop.open_recipe(*png_metadata.read_recipe(file.getvalue()))
-        except ExplorerError as error:
-            png_drop.show_problem(error)
+    sent = picture_upload.opener_popover(
+        OPENER,
+        "Open a picture made here",
+        "A PNG that was saved here,",
+        "Or drop it anywhere on the page. It opens with the settings it was made with.",
+    )
+    picture_upload.show_problems(OPENER)
+    if not sent:
+        return
+    try:
+        png_drop.open_recipe(*png_metadata.read_recipe(sent[0].getvalue()))
+    except ExplorerError as error:
+        picture_upload.finish(OPENER, [png_drop.problem(error)])
 
 
 def show_unfinished(found: Gallery) -> None:
@@ -211,12 +211,18 @@ def show_nothing(search: Search) -> None:
             st.button("Show everything", key="everything", on_click=urls.replace_query)
         return
     st.html(
-        '<div class="nothing"><i></i><h3>Nothing made yet</h3>'
+        '<div class="nothing"><h3>Nothing made yet</h3>'
         "<p>Make a dream of your own picture, give it a style, or draw a neuron differently: "
         "whatever you make is kept here, with its settings.</p></div>"
     )
-    with st.container(horizontal_alignment="center"):
-        page_list.page_link(urls.DREAM, "Make a dream")
+    made = [
+        tiles.PictureTile(page, words, front_page.preview_url(page), caption=words)
+        for page, words in TO_MAKE.items()
+    ]
+    with st.container(key="to-make"):
+        page = tiles.tile_grid(made, "make", "What can be made", columns=len(made))
+    if page:
+        st.switch_page(page_list.find_page(page).page)
 
 
 def show_tools(found: Gallery, search: Search, count: int) -> None:

@@ -3,7 +3,7 @@
 The pictures that the Layers page has drawn are used; a recipe draws only those that are missing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.analysis import unit_labels
@@ -13,8 +13,12 @@ from core.recipes.neuron import NeuronRecipe
 from explorer import layer_pages
 from explorer.store.results import StoredPicture
 from explorer.ui import job_status, server_state
+from explorer.ui.components.layer_pickers import depth_slider, slider_stop
 from explorer.ui.components.tiles import PictureTile
 from explorer.ui.layers import neuron_grid
+
+# Side in pixels of the pictures above a slider.
+EXAMPLE_PIXELS = 96
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,30 @@ def clearest_picture(network: Network, layer: Layer) -> bytes | None:
     unit = unit_labels.clearest_unit(network, layer.name) or 0
     found = SmallPictures(network, layer).find(unit)
     return None if found is None else found.image
+
+
+def example_slider(
+    network: Network,
+    layers: Sequence[Layer],
+    selected: Layer,
+    key: str,
+    on_pick: Callable[[str], None],
+) -> bool:
+    """Show a slider over layers, above each the picture of its unit with the clearest label.
+
+    Args:
+        network: the network.
+        layers: the layers to choose from.
+        selected: the layer among them that is chosen.
+        key: the widget's key.
+        on_pick: called with the name of the layer that was chosen before the page runs again.
+
+    Returns:
+        Whether another layer was chosen just now.
+    """
+    stops = [slider_stop(it, clearest_picture(network, it), pixels=EXAMPLE_PIXELS) for it in layers]
+    label = f"{network.name} {' '.join(it.name for it in layers)}"
+    return depth_slider(stops, layers.index(selected), key, label, on_pick) is not None
 
 
 def plan_small_pictures(network: Network, layer: Layer, units: Sequence[int]) -> SmallPictures:

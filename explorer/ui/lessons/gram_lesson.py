@@ -34,6 +34,8 @@ SHUFFLED, SQUARES = "shuffled", 8
 SIZE = 256
 NEURONS = 24
 SQUARE_PIXELS = 300
+# (height, width) of the paintings as they are shown: the matrices below them need no scrolling.
+PROPORTION = (2, 3)
 PLACES, TOGETHER, ALIKE = "which fire where", "which fire together", "both the same"
 CLEARLY = 0.1
 
@@ -41,14 +43,14 @@ CLEARLY = 0.1
 def stage(context: LessonContext) -> None:
     """Show two paintings, and for each the matrix of correlations between units."""
     network = context.network
+    able = [it for it in network.shown if it.size is not None]
+    layer = lesson_context.layer_slider(context, able, min(3, len(able) - 1))
     columns = st.columns(2, gap="medium")
     paintings_picked = []
     for column, default, name in zip(columns, (ONE, OTHER), ("painting", "beside"), strict=True):
         with column:
             _pick_painting(context, default, name)
             paintings_picked.append(picked_painting(name, default))
-    able = [it for it in network.shown if it.size is not None]
-    layer = lesson_context.layer_slider(context, able, min(3, len(able) - 1))
     found = [cached_correlations(network, it, layer.name) for it in paintings_picked]
     energy = found[0].energy / found[0].energy.max() + found[1].energy / found[1].energy.max()
     strongest = set(energy.topk(min(NEURONS, len(energy))).indices.tolist())
@@ -57,7 +59,7 @@ def stage(context: LessonContext) -> None:
     names = [_name(network, layer, unit) for unit in range(layer.channels)]
     for column, name, it in zip(columns, paintings_picked, found, strict=True):
         with column:
-            figure_row([CaptionedImage(title_of(name), painting_url(name))])
+            figure_row([CaptionedImage(title_of(name), painting_url(name))], PROPORTION)
             chart.show_square(
                 it.cosines[order][:, order].numpy(),
                 [names[unit] for unit in order],

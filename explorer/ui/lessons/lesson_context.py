@@ -26,18 +26,15 @@ from explorer.ui import (
     urls,
 )
 from explorer.ui.components.figure_row import CaptionedImage, captioned, figure_row
-from explorer.ui.components.layer_pickers import depth_slider, slider_stop
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.image_picker import PickedImage
-from explorer.ui.layers.small_pictures import clearest_picture
+from explorer.ui.layers import small_pictures
 from explorer.ui.lessons.texts import Lesson
 
 Name = TypeVar("Name")
 
 DEPTHS = 5
 THUMBNAIL_PIXELS = 320
-# Side in pixels of the pictures of example units above the slider.
-EXAMPLE_PIXELS = 96
 
 
 @dataclass(frozen=True)
@@ -82,18 +79,14 @@ def layer_slider(context: LessonContext, layers: Sequence[Layer], first: int) ->
     network = context.network
     names = [it.name for it in layers]
     name = urls.one_of("layer", names, names[first], context.problems, network.name)
-    stops = []
-    for layer in layers:
-        image = clearest_picture(network, layer)
-        stops.append(slider_stop(layer, image, pixels=EXAMPLE_PIXELS))
+    selected = layers[names.index(name)]
 
     def pick(layer: str) -> None:
         urls.update_query(layer=layer, unit=None)
 
-    label = f"{network.name} {' '.join(names)}"
-    if depth_slider(stops, names.index(name), f"slide {context.key}", label, pick):
+    if small_pictures.example_slider(network, layers, selected, f"slide {context.key}", pick):
         st.rerun()
-    return layers[names.index(name)]
+    return selected
 
 
 def layer_colour(layer: Layer) -> str:

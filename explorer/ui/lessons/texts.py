@@ -110,7 +110,7 @@ LESSONS = (
             "column for each neuron, and is bright where two neurons fire at the same places: "
             "always on the diagonal, where a neuron meets itself. Both squares have the neurons in "
             "the same order, so you can compare them.",
-            "Choose two paintings and a layer, and look for bright blocks that only one of the "
+            "Choose a layer and two paintings, and look for bright blocks that only one of the "
             "squares has.",
         ),
         "Cut five paintings in two. What helps more to find the other half of each: comparing "
@@ -127,8 +127,8 @@ LESSONS = (
         (
             "The photograph has exactly its own content, so its content loss is 0%; but it lacks "
             "the painting's style, so its style loss is 100%. For the painting it is the other way "
-            "round. The third picture begins as the photograph, and is changed step by step until "
-            "both losses together are small.",
+            "round, but for about 1% that comes from its border. The third picture begins as the "
+            "photograph, and is changed step by step until both losses together are small.",
             "The balance says how much the content loss counts. Move it both ways.",
         ),
         "Let content count ten times as much as usual. What happens to the style loss?",

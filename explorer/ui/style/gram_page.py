@@ -20,6 +20,7 @@ from explorer.ui import chart, job_requests, job_status, link_problems, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.image_picker import PickedImage
+from explorer.ui.layers import small_pictures
 from explorer.ui.layers.small_pictures import SmallPictures, plan_small_pictures
 from explorer.ui.probe import heatmaps
 from explorer.ui.style import gram_view, style_view
@@ -54,15 +55,15 @@ def show_layer_slider(network: Network, selected: Layer) -> None:
         network: the network.
         selected: the layer that is selected now.
     """
-    names = [it.name for it in style_view.style_layers(network)]
-    key = f"together {network.name} {selected.name}"
-    st.select_slider(
-        "Layer: shallow to deep",
-        names if selected.name in names else [*names, selected.name],
-        selected.name,
-        key=key,
-        on_change=lambda: urls.update_query(layer=st.session_state[key], pair=None),
-    )
+    layers = style_view.style_layers(network)
+    if selected not in layers:
+        layers = [it for it in network.layers if it in (*layers, selected)]
+
+    def pick(layer: str) -> None:
+        urls.update_query(layer=layer, pair=None)
+
+    if small_pictures.example_slider(network, layers, selected, "together slider", pick):
+        st.rerun()
 
 
 def show_pairs(network: Network, view: GramView, pair: Pair) -> None:

@@ -118,7 +118,7 @@ def column_head(layer: Layer, before: str = "") -> matrix.MatrixHead:
     """Return the head of a row or a column for a layer; the text ``before`` precedes its name."""
     return matrix.MatrixHead(
         f"{before}{layer.name}",
-        layer_summary.describe_field(layer),
+        layer_summary.describe_field(layer).replace(" px", "\N{NO-BREAK SPACE}px"),
         depth_colours.depth_colour(layer.depth),
     )
 
