@@ -3,6 +3,7 @@
 import torch
 from torch import fx
 
+from core.networks.graph_passes.average_pool import divide_gradients
 from core.networks.graph_passes.batch_attention import batch_attention
 from core.networks.graph_passes.constants import constants_to_bfloat16, fold_constants
 from core.networks.graph_passes.fold_batch_norm import fold_batch_norm
@@ -25,7 +26,7 @@ def rewrite(body: fx.GraphModule, device: torch.device, in_half: bool) -> fx.Gra
     on_cpu = device.type == "cpu"
     body = fold_constants(fold_batch_norm(separate_padding(body)))
     if on_cpu:
-        body = fold_strided_conv(batch_attention(body))
+        body = divide_gradients(fold_strided_conv(batch_attention(body)))
     body = pool_before_relu(body)
     if in_half:
         body = constants_to_bfloat16(weights_to_bfloat16(body))

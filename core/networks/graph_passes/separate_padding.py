@@ -5,6 +5,11 @@ image, such as ``core.networks.variants.with_replicate_padding`` makes. The othe
 convolutions only.
 """
 
+import itertools
+from collections.abc import Iterable
+from typing import Any
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
@@ -45,7 +50,53 @@ class BorderPadding(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Pad ``[N, C, H, W]``."""
+        if self.mode == "replicate" and min(image.shape[2:]) > 1:
+            padded: Tensor = _ReplicatePadding.apply(image, self.padding)
+            return padded
         return F.pad(image, self.padding, mode=self.mode)
+
+
+class _ReplicatePadding(torch.autograd.Function):
+    """Padding that repeats the border, in the precision of the image, with a fast gradient.
+
+    Autocast would convert the image to float32 and back. Only the gradient of the border is a sum;
+    it is computed in float32.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor, padding: tuple[int, int, int, int]) -> Tensor:
+        """Pad ``[N, C, H, W]``, two pixels or larger, by (left, right, top, bottom)."""
+        ctx.size, ctx.padding = image.shape[2:], padding
+        with torch.autocast(image.device.type, enabled=False):
+            return F.pad(image, padding, mode="replicate")
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """Return the gradient of the image: that of a border pixel adds up its copies."""
+        (height, width), (left, _, top, _) = ctx.size, ctx.padding
+        rows, cols = slice(top, top + height), slice(left, left + width)
+        result = gradient[..., rows, cols].clone(memory_format=torch.channels_last)
+        borders = [
+            ((0, range(top + 1)), (-1, range(top + height - 1, gradient.shape[2]))),
+            ((0, range(left + 1)), (-1, range(left + width - 1, gradient.shape[3]))),
+        ]
+        for row, lines in borders[0]:
+            result[..., row, :] = _add_up(gradient[..., line, cols] for line in lines)
+        for col, lines in borders[1]:
+            result[..., col] = _add_up(gradient[..., rows, line] for line in lines)
+        for (row, lines), (col, others) in itertools.product(*borders):
+            corner = (gradient[..., line, other] for line in lines for other in others)
+            result[..., row, col] = _add_up(corner)
+        return result, None
+
+
+def _add_up(parts: Iterable[Tensor]) -> Tensor:
+    """Return the sum of tensors, which is at least in float32, in their order."""
+    first, *others = parts
+    total = first.to(torch.promote_types(first.dtype, torch.float32))
+    for it in others:
+        total = total + it
+    return total
 
 
 def is_same_convolution(part: object) -> bool:

@@ -365,6 +365,26 @@ def test_gradients_of_projected_moments_are_right(masked: bool) -> None:
     assert torch.autograd.gradcheck(sums, picture)
 
 
+@pytest.mark.parametrize("projected", [False, True])
+def test_the_gradient_of_deeper_layers_is_added_in_place(projected: bool) -> None:
+    leaf = seen(1).float().to(memory_format=torch.channels_last).requires_grad_()
+    activations = leaf * 1
+    deeper = activations.exp().sum()
+    found = (
+        projected_moments(activations, torch.rand(SHAPE[0], 3), torch.rand(SHAPE[0]))
+        if projected
+        else moments(activations)
+    )
+    with torch.profiler.profile(record_shapes=True) as profile:
+        (found[0].sum() + found[2].sum() + deeper).backward()
+    added = [
+        it.name
+        for it in profile.events() or []
+        if it.name.startswith("aten::add") and it.input_shapes[:1] == [[1, *SHAPE]]
+    ]
+    assert added == ["aten::add_"]
+
+
 def test_wasserstein_takes_channels_that_never_fire() -> None:
     picture, painting = seen(1), seen(2)
     painting[:, 2] = 0

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.networks.graph_passes.fuse_relu import FusedConvolution, fuse_conv_relu
-from core.networks.graph_passes.separate_padding import separate_padding
+from core.networks.graph_passes.separate_padding import BorderPadding, separate_padding
 
 
 def value_and_gradient(network: nn.Module, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -31,6 +32,35 @@ def test_values_and_gradients_have_the_same_bits(mode: str) -> None:
     body = separate_padding(torch.fx.symbolic_trace(network))
     plain = [it for it in body.modules() if isinstance(it, nn.Conv2d)]
     assert [it.padding_mode for it in plain] == ["zeros"] * 3
+    for found, expected in zip(
+        value_and_gradient(body, image), value_and_gradient(network, image), strict=True
+    ):
+        assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("padding", [1, 3, (1, 2), (2, 0)])
+def test_in_half_precision_the_gradient_is_that_of_float32(padding: int | tuple[int, int]) -> None:
+    """Autocast pads in float32; the bits are the same without its conversions."""
+    torch.manual_seed(0)
+    convolution = nn.Conv2d(4, 4, (7, 7), padding=padding, padding_mode="replicate")
+    padded = BorderPadding(convolution)
+    image = torch.randn(2, 4, 9, 8).bfloat16().to(memory_format=torch.channels_last)
+    whole = image.float().requires_grad_()
+    expected = F.pad(whole, padded.padding, mode="replicate")
+    towards = torch.randn_like(expected).bfloat16()
+    (gradient,) = torch.autograd.grad(expected, whole, towards.float())
+    image.requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = padded(image)
+    assert found.dtype == torch.bfloat16
+    assert torch.equal(found.float(), expected)
+    (own,) = torch.autograd.grad(found, image, towards)
+    assert torch.equal(own, gradient.bfloat16())
+
+
+def test_an_image_of_one_row_is_padded_too() -> None:
+    network, image = layers("replicate"), torch.rand(1, 3, 1, 14)
+    body = separate_padding(torch.fx.symbolic_trace(network))
     for found, expected in zip(
         value_and_gradient(body, image), value_and_gradient(network, image), strict=True
     ):
