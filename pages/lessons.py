@@ -17,6 +17,7 @@ from explorer.ui import (
 )
 from explorer.ui.components import html_snippets
 from explorer.ui.components.term_marks import mark_terms
+from explorer.ui.layers import small_pictures
 from explorer.ui.lessons import beliefs, slides
 from explorer.ui.lessons.lesson_context import LessonContext
 from explorer.ui.lessons.lesson_parts import parts_of
@@ -67,6 +68,7 @@ def main() -> None:
         show_preparing(network)
     with beliefs_place:
         beliefs.show_beliefs(context)
+    small_pictures.request_examples(context.requests, network, context.slid)
     context.requests.settle()
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 from core.recipes.switched_units import read_switched
 from core.recipes.variations import VariationsRecipe
 from explorer.ui import job_requests, link_problems, switches, url_codecs, variations_view
+from explorer.ui.layers import small_pictures
 from explorer.ui.page_opener import OpenPage, open_page
 from explorer.ui.recipe_controls import recipe_controls
 from explorer.ui.style import film_page, style_page, style_presets, style_view
@@ -49,6 +50,7 @@ def show(page: OpenPage) -> None:
     requests = job_requests.JobRequests()
     with ideas:
         style_presets.show_presets(network, transfer, requests)
+    small_pictures.request_examples(requests, network, style_view.style_layers(network))
     requests.settle()
 
 

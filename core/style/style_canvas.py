@@ -52,7 +52,7 @@ class FrequencyPreconditioner:
     The curvature of the loss is larger for changes of the image with a higher frequency. Without a
     preconditioner, L-BFGS needs most of its steps to estimate this. If high frequencies of the
     gradient are damped from the first step, L-BFGS reaches the same loss in half of the steps
-    (``python -m benchmarks.softness``).
+    (``python -m benchmarks.style_optimiser``).
     """
 
     def __init__(self, size: tuple[int, int]) -> None:

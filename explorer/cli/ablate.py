@@ -138,4 +138,6 @@ def _rows(
 
 def _cells(change: "ClassChange") -> tuple[Text, Text]:
     number = formatting.signed(change.mean)
-    return Text(change.label), Text(f"{number} \N{PLUS-MINUS SIGN} {change.margin:.2g}")
+    return Text(change.label), Text(
+        f"{number} \N{PLUS-MINUS SIGN} {formatting.number(change.margin, 2)}"
+    )

@@ -17,6 +17,7 @@ from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import argument, cli, option
 from explorer.cli.vary import Vary
 from explorer.recipe_fields import DREAM, recipe_settings
+from explorer.text import formatting
 
 if TYPE_CHECKING:
     from core.networks.network import Network
@@ -283,6 +284,7 @@ def _report(
     if as_json:
         session.print_report(recipe, out, **facts)
         return
-    words = f"{out}: {recipe.layer} responds {float(facts['activation']):.3g} times as strongly"
+    times = formatting.number(float(facts["activation"]))
+    words = f"{out}: {recipe.layer} responds {times} times as strongly"
     Console(soft_wrap=True).print(words, highlight=False, markup=False)
     print_note(f"{session.seconds:.1f} s")

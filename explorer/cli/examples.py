@@ -14,6 +14,7 @@ from explorer.cli.command_io import print_json, print_note, print_table, split_n
 from explorer.cli.network_session import load_network
 from explorer.cli.options import cli, option
 from explorer.recipe_fields import NEURONS
+from explorer.text import formatting
 
 if TYPE_CHECKING:
     from core.index.reader import Hit, Index
@@ -82,7 +83,7 @@ def _print_hits(hits: "tuple[Hit, ...]", labels: list[str]) -> None:
             str(it.rank),
             Text(printable(it.picture)),
             Text(label),
-            f"{it.value:.4g}",
+            formatting.number(it.value, 4),
             f"{it.row}, {it.col}",
             ", ".join(map(str, it.box)),
         )

@@ -17,6 +17,7 @@ from explorer.cli.command_io import print_json, print_note, print_table
 from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import cli, option
 from explorer.recipe_fields import LOGIT, NEURONS, recipe_settings
+from explorer.text import formatting
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -176,7 +177,7 @@ def _print_activations(recipe: NeuronRecipe, pictures: list["StoredPicture"]) ->
         (
             (
                 str(recipe.unit_of(it.part) if each else it.part),
-                f"{it.facts['activation']:.4g}",
+                formatting.number(float(it.facts["activation"]), 4),
                 "no response" if it.silent else "",
             )
             for it in pictures

@@ -68,5 +68,5 @@ def probe(
 def _response_text(response: Any) -> str:
     """Return a unit's response as text: ``12 (3.4)``, or ``12 (top 0.2 %)`` with a percentile."""
     if response.percentile is None:
-        return f"{response.unit} ({response.value:.3g})"
+        return f"{response.unit} ({formatting.number(response.value)})"
     return f"{response.unit} ({formatting.standing(response.percentile)})"

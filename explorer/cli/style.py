@@ -17,6 +17,7 @@ from explorer.cli.network_session import NetworkSession
 from explorer.cli.options import argument, cli, option
 from explorer.cli.vary import Vary
 from explorer.recipe_fields import STYLE, recipe_settings
+from explorer.text import formatting
 
 if TYPE_CHECKING:
     from explorer.store.results import StoredPicture
@@ -186,7 +187,10 @@ def _paint(
         return
     print_table(
         ("cost of", "at the start", "at the end"),
-        ((name, f"{it['start']:.4g}", f"{it['end']:.4g}") for name, it in losses.items()),
+        (
+            (name, formatting.number(it["start"], 4), formatting.number(it["end"], 4))
+            for name, it in losses.items()
+        ),
     )
     print_note(f"{out}: {session.seconds:.1f} s")
     _advise(session, recipe, picture)

@@ -82,7 +82,10 @@ def answer_texts(change: AnswerChange) -> tuple[str, str]:
     after = f"{change.after} {formatting.probability(change.after_share)}"
     if before != after:
         return before, after
-    return f"{change.before}, {change.lead_before:.3g} ahead", f"{change.lead_after:.3g} ahead"
+    return (
+        f"{change.before}, {formatting.number(change.lead_before)} ahead",
+        f"{formatting.number(change.lead_after)} ahead",
+    )
 
 
 def _changes_table(changes: Sequence[ClassChange]) -> str:
@@ -98,9 +101,10 @@ def _changes_table(changes: Sequence[ClassChange]) -> str:
             f'<span style="display:inline-block;width:{width}px;height:.6rem;'
             f'border-radius:.25rem;background:{colour}"></span>'
         )
+        margin = formatting.number(it.margin, 2)
         rows.append(
             f"<tr><td>{escape(it.label)}</td><td>{bar}</td>"
-            f"<td>{formatting.signed(it.mean)} \N{PLUS-MINUS SIGN} {it.margin:.2g}</td></tr>"
+            f"<td>{formatting.signed(it.mean)} \N{PLUS-MINUS SIGN} {margin}</td></tr>"
         )
     return f"<table>{''.join(rows)}</table>"
 

@@ -24,7 +24,7 @@ from explorer.charts import depth_colours
 from explorer.library import indexes
 from explorer.reports import crop_images, python_script
 from explorer.store.results import StoredPicture
-from explorer.text import layer_summary
+from explorer.text import formatting, layer_summary
 from explorer.text.formatting import name_html
 
 # Side of the pictures in a layer's report, in pixels. In a neuron's report, the picture is not
@@ -71,7 +71,14 @@ def layer_report(
         figures.append(figure(small_png_url(picture.image), f"{unit} {name}".strip(), silent))
         label = unit_labels.clear_label(network, layer.name, unit)
         overlap = "" if label is None else f"{label.iou:.2f}"
-        rows.append((str(unit), name, overlap, "no response" if silent else f"{activation:.4g}"))
+        rows.append(
+            (
+                str(unit),
+                name,
+                overlap,
+                "no response" if silent else formatting.number(activation, 4),
+            )
+        )
     title = f"{layer.name} of {network.name}"
     body = [
         f'<div class="grid">{"".join(figures)}</div>',
@@ -122,7 +129,7 @@ def neuron_report(
         sheet = base64.b64decode(crop_images.crop_sheet(index, layer.name, unit).partition(",")[2])
         hits = index.top(layer.name, unit)
         shown = hits[: crop_images.CROPS_PER_SHEET]
-        examples = [(hit.picture, f"{hit.value:.4g}") for hit in shown]
+        examples = [(hit.picture, formatting.number(hit.value, 4)) for hit in shown]
         body += [
             f"<h2>What excites it most in {escape(indexes.describe_index(index))}</h2>",
             f'<div class="large">{figure(_png_url(sheet), "cut to what it saw", False)}</div>',

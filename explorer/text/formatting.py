@@ -43,9 +43,20 @@ def probability(share: float) -> str:
     return percent(share, 1)
 
 
+def number(value: float, digits: int = 3) -> str:
+    """Return a number with some significant digits: ``0.123``, and ``1,320`` instead of 1.32e+03.
+
+    Args:
+        value: the number.
+        digits: how many of its digits are written.
+    """
+    rounded = f"{value:.{digits}g}"
+    return f"{float(rounded):,.0f}" if abs(float(rounded)) >= 1000 else rounded
+
+
 def signed(value: float) -> str:
     """Return a number with its sign, such as ``+0.25``; the minus is as long as the plus."""
-    return f"{value:+.3g}".replace("-", "\N{MINUS SIGN}")
+    return ("\N{MINUS SIGN}" if value < 0 else "+") + number(abs(value))
 
 
 def standing(percentile: float) -> str:

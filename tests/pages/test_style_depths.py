@@ -253,6 +253,21 @@ def test_a_pair_is_shown_with_both_neurons_and_where_they_fire(stand_in: StandIn
         assert [it["names"][row], it["names"][col]] == ["4", "1"]
 
 
+def test_pictures_above_the_slider_are_drawn_after_everything_else(stand_in: StandIn) -> None:
+    visit("style_depths", view="together", layer="3", pair="4,1")
+    app = visit("style_depths", view="together", layer="3", pair="4,1")
+    (slider,) = (it for it in data_of(app) if "stops" in it)
+    layers = style_view.style_layers(stand_in.network)
+    assert [it["name"] for it in slider["stops"]] == [it.name for it in layers]
+    assert all(it["example"] and it["picture"] for it in slider["stops"])
+    drawn = [it for it in stand_in.rendered if isinstance(it, NeuronRecipe)]
+    examples = [it for it in drawn if it.units == (0,)]
+    assert {it.layer for it in examples} >= {it.name for it in layers} - {"3"}
+    assert drawn.index(examples[0]) > max(
+        at for at, it in enumerate(drawn) if {4, 1} & set(it.units)
+    )
+
+
 def test_where_a_neuron_fires_is_where_its_map_is_bright(stand_in: StandIn) -> None:
     chosen = image_picker.find_image("cat")
     layer = stand_in.network.layer("3")

@@ -12,7 +12,7 @@ from core.networks import Network
 from core.networks.unit_graph import UnitRef
 from explorer.charts import kernel_pictures
 from explorer.reports import circuit_report, html_report
-from explorer.text import layer_summary
+from explorer.text import formatting, layer_summary
 from explorer.text.formatting import name_html
 from explorer.ui import job_status, urls
 from explorer.ui.components import html_snippets
@@ -67,7 +67,7 @@ def show_edge(
     rows = {"Share of what it receives": circuit_report.strength(edge.share)}
     if edge.measured is not None:
         rows["Measured by cutting"] = circuit_report.strength(edge.measured)
-    rows["Sum of the weights"] = f"{edge.weight:.3g}".replace("-", circuit_report.MINUS)
+    rows["Sum of the weights"] = formatting.number(edge.weight).replace("-", circuit_report.MINUS)
     arrow = "<i>\N{RIGHTWARDS ARROW}</i>"
     st.html(
         f'<div class="connection">{figure(edge.source)}{arrow}'

@@ -13,6 +13,7 @@ from explorer.gallery import queries, zip_export
 from explorer.gallery.pictures import GalleryPicture, PictureRef
 from explorer.gallery.queries import Gallery
 from explorer.jobs.job import Job
+from explorer.text import formatting
 from explorer.text.formatting import percent
 from explorer.ui import (
     job_requests,
@@ -136,7 +137,9 @@ def _tile(job: Job, shown: GalleryPicture) -> PictureTile:
         url = thumbnails.data_url(shown.image)
         return PictureTile(part, f"{who}, unfinished", url, title=part, preview=True)
     activation = shown.facts.get("activation")
-    note = f"{activation:.3g}" if isinstance(activation, float) and not shown.silent else ""
+    note = (
+        formatting.number(activation) if isinstance(activation, float) and not shown.silent else ""
+    )
     return PictureTile(
         id=part,
         label=f"{who}, no response" if shown.silent else who,
@@ -189,7 +192,7 @@ def facts_caption(facts: Mapping[str, float | bool | str]) -> dict[str, str]:
     rows = {name: _fact(it) for name, it in facts.items() if it is not False and name != LOSSES}
     losses = json.loads(str(facts.get(LOSSES, "{}")))
     rows |= {
-        name: f"{it['start']:.3g} \N{RIGHTWARDS ARROW} {it['end']:.3g}"
+        name: " \N{RIGHTWARDS ARROW} ".join(formatting.number(it[at]) for at in ("start", "end"))
         for name, it in losses.items()
     }
     return {name.capitalize(): it for name, it in rows.items()}
@@ -198,7 +201,7 @@ def facts_caption(facts: Mapping[str, float | bool | str]) -> dict[str, str]:
 def _fact(value: float | bool | str) -> str:
     if value is True:
         return "yes"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return formatting.number(value, 4) if isinstance(value, float) else str(value)
 
 
 def _link(job: Job, part: int | None) -> None:

@@ -8,6 +8,7 @@ from core.networks import Layer, Network
 from core.networks.known_networks import title_of
 from explorer import layer_pages, thumbnails
 from explorer.store.results import StoredPicture
+from explorer.text import formatting
 from explorer.ui import urls
 from explorer.ui.components.tiles import PictureTile, tile_grid
 
@@ -116,12 +117,13 @@ def unit_tile(
     if picture is None:
         return PictureTile(place, f"{who}, not drawn yet", caption=name)
     silent, activation = picture.silent, float(picture.facts["activation"])
+    reached = formatting.number(activation)
     return PictureTile(
         id=place,
-        label=f"{who}, {'no response' if silent else f'activation {activation:.3g}'}",
+        label=f"{who}, {'no response' if silent else f'activation {reached}'}",
         picture=thumbnails.thumbnail(picture.image, pixels),
         title=str(unit),
-        note="" if silent else f"{activation:.3g}",
+        note="" if silent else reached,
         caption=name,
         silent=silent,
     )

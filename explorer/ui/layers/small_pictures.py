@@ -7,18 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.analysis import unit_labels
-from core.networks import Layer, Network
+from core.networks import Layer, Network, depth_sampling
 from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
 from explorer import layer_pages
 from explorer.store.results import StoredPicture
-from explorer.ui import job_status, server_state
-from explorer.ui.components.layer_pickers import depth_slider, slider_stop
+from explorer.ui import job_requests, job_status, server_state
+from explorer.ui.components.layer_pickers import SliderStop, depth_slider, slider_stop
 from explorer.ui.components.tiles import PictureTile
 from explorer.ui.layers import neuron_grid
 
-# Side in pixels of the pictures above a slider.
-EXAMPLE_PIXELS = 96
+# How many pictures there are above a slider, at most.
+EXAMPLES_AT_MOST = 12
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class SmallPictures:
 
 def clearest_picture(network: Network, layer: Layer) -> bytes | None:
     """Return the encoded picture of a layer's unit with the clearest label; None if not drawn."""
-    unit = unit_labels.clearest_unit(network, layer.name) or 0
-    found = SmallPictures(network, layer).find(unit)
+    unit = _clearest(network, layer)
+    found = plan_small_pictures(network, layer, [unit]).find(unit)
     return None if found is None else found.image
 
 
@@ -82,7 +82,7 @@ def example_slider(
     key: str,
     on_pick: Callable[[str], None],
 ) -> bool:
-    """Show a slider over layers, above each the picture of its unit with the clearest label.
+    """Show a slider over layers, above them pictures of their units with the clearest labels.
 
     Args:
         network: the network.
@@ -94,9 +94,52 @@ def example_slider(
     Returns:
         Whether another layer was chosen just now.
     """
-    stops = [slider_stop(it, clearest_picture(network, it), pixels=EXAMPLE_PIXELS) for it in layers]
+    stops = example_stops(network, layers)
     label = f"{network.name} {' '.join(it.name for it in layers)}"
     return depth_slider(stops, layers.index(selected), key, label, on_pick) is not None
+
+
+def example_stops(network: Network, layers: Sequence[Layer]) -> list[SliderStop]:
+    """Return the stops of a slider, with the pictures that are drawn.
+
+    ``request_examples`` draws those that are missing.
+    """
+    shown = _with_example(layers)
+    return [
+        slider_stop(it, clearest_picture(network, it) if it in shown else None, it in shown)
+        for it in layers
+    ]
+
+
+def request_examples(
+    requests: job_requests.JobRequests, network: Network, layers: Sequence[Layer]
+) -> None:
+    """Request the pictures above a slider that are missing; run the page again when one is there.
+
+    This is called when everything else of the page is requested, which is more important.
+
+    Args:
+        requests: the requests of the page.
+        network: the network.
+        layers: the layers of the slider.
+    """
+    recipes = [
+        recipe
+        for it in _with_example(layers)
+        for recipe in plan_small_pictures(network, it, [_clearest(network, it)]).recipes
+    ]
+    asked = requests.ask(recipes)
+    job_status.show_while_running("examples", asked, None, lambda previews: None, stop=False)
+
+
+def _with_example(layers: Sequence[Layer]) -> list[Layer]:
+    """Return the layers of a slider that have a picture above it."""
+    return list(depth_sampling.evenly_spaced(layers, EXAMPLES_AT_MOST))
+
+
+def _clearest(network: Network, layer: Layer) -> int:
+    """Return the unit of a layer with the clearest label; the first one if none has a label."""
+    return unit_labels.clearest_unit(network, layer.name) or 0
 
 
 def plan_small_pictures(network: Network, layer: Layer, units: Sequence[int]) -> SmallPictures:

@@ -60,7 +60,7 @@ def order_units(
         drawn = _of_pictures(network, found)
         measured = "the activation that its picture reaches"
         return _sorted(
-            found, drawn, "{:.3g}".format, f"{measured}{_scales(drawn)}", "are not drawn yet"
+            found, drawn, formatting.number, f"{measured}{_scales(drawn)}", "are not drawn yet"
         )
     if order and index is not None:
         collection = indexes.describe_index(index)
@@ -71,7 +71,7 @@ def order_units(
             return _sorted(found, shares, partial(formatting.percent, digits=1), measured, lacking)
         highest = _of_index(index, found, unit_activity.highest_activations)
         measured = f"its highest response to {collection}{_scales(highest)}"
-        return _sorted(found, highest, "{:.3g}".format, measured, lacking)
+        return _sorted(found, highest, formatting.number, measured, lacking)
     units = [it.named for it in found]
     overlaps = {(it.layer, it.unit): f"{it.iou:.2f}" for it in units if it.iou is not None}
     return UnitOrder(tuple(found), overlaps)

@@ -46,12 +46,14 @@ class LessonContext:
         network: the network with which all experiments of the lesson are made.
         problems: problems of the link, in sentences; the lesson appends to the list.
         requests: the jobs that this run of the page has requested.
+        slid: the layers of the sliders that this run of the page has shown.
     """
 
     lesson: Lesson
     network: Network
     problems: list[str]
     requests: job_requests.JobRequests = field(default_factory=job_requests.JobRequests)
+    slid: list[Layer] = field(default_factory=list)
 
     @property
     def key(self) -> str:
@@ -84,6 +86,7 @@ def layer_slider(context: LessonContext, layers: Sequence[Layer], first: int) ->
     def pick(layer: str) -> None:
         urls.update_query(layer=layer, unit=None)
 
+    context.slid.extend(layers)
     if small_pictures.example_slider(network, layers, selected, f"slide {context.key}", pick):
         st.rerun()
     return selected

@@ -115,10 +115,10 @@ def _grid(neuron: NeuronView, index: Index, which: str, how: str) -> None:
         tiles = [
             PictureTile(
                 str(at),
-                f"{printable(hit.picture)}, activation {hit.value:.3g}",
+                f"{printable(hit.picture)}, activation {formatting.number(hit.value)}",
                 made.pictures.get(at),
                 title=words,
-                note=f"{hit.value:.3g}",
+                note=formatting.number(hit.value),
                 caption=words,
             )
             for at, (hit, words) in enumerate(found)

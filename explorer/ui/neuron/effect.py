@@ -152,7 +152,8 @@ def bars_html(changes: tuple[ClassChange, ...], most: float) -> str:
 
 def change_text(change: ClassChange) -> str:
     """Return the mean change of a logit with its interval, such as ``-1.24 ± 0.15``."""
-    return f"{formatting.signed(change.mean)} \N{PLUS-MINUS SIGN} {change.margin:.2g}"
+    margin = formatting.number(change.margin, 2)
+    return f"{formatting.signed(change.mean)} \N{PLUS-MINUS SIGN} {margin}"
 
 
 def _show_pictures(place: EffectPlace, effect: KeptEffect) -> None:

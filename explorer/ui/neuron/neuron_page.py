@@ -10,7 +10,7 @@ from core.neurons.recipe_objective import negative_note
 from explorer import layer_pages
 from explorer.charts import depth_colours
 from explorer.store.results import StoredPicture
-from explorer.text import layer_summary
+from explorer.text import formatting, layer_summary
 from explorer.text.formatting import percent
 from explorer.ui import (
     index_picker,
@@ -136,7 +136,7 @@ def facts(neuron: NeuronView, view: str, stored: StoredPicture | None) -> dict[s
         more = ", more than photographs have" if grain > GRAINY else ""
         rows["Fine grain"] = f"{percent(grain)} of the picture{more}"
         where = ", mean over the picture" if layer.size else ""
-        rows["Activation"] = f"{float(stored.facts['activation']):.4g}{where}"
+        rows["Activation"] = f"{formatting.number(float(stored.facts['activation']), 4)}{where}"
         if stored.silent and view != urls.NEGATIVE:
             rows["Activation"] = "0, this picture does not excite the neuron"
     label = unit_labels.clear_label(neuron.network, layer.name, neuron.unit)

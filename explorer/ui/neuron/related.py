@@ -12,6 +12,7 @@ from core.networks import Layer, Network, connectivity
 from core.networks.known_networks import title_of
 from explorer import layer_pages
 from explorer.store.results import StoredPicture
+from explorer.text import formatting
 from explorer.text.formatting import percent
 from explorer.ui import job_requests, job_status, page_list, server_state, urls
 from explorer.ui.components import html_snippets
@@ -86,7 +87,7 @@ def _variant(
     tile = neuron_grid.unit_tile(unit, caption, picture, preview, f"view {view}", PIXELS)
     if picture is None:
         return tile
-    activation = f"{float(picture.facts['activation']):.3g}"
+    activation = formatting.number(float(picture.facts["activation"]))
     label = f"neuron {unit}, {caption}, activation {activation}"
     silent = picture.silent and view != urls.NEGATIVE
     return replace(tile, label=label, title="", note=activation, silent=silent, chosen=chosen)

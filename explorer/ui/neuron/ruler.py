@@ -5,6 +5,8 @@ from html import escape
 
 import torch
 
+from explorer.text import formatting
+
 # Words beneath the ruler overlap if they are closer than this, in percent of the ruler's width.
 APART = 22.0
 
@@ -36,7 +38,8 @@ def ruler_html(
     ticks = "".join(f'<i style="left:{at(it):.1f}%"></i>' for it in others)
     median = float(torch.tensor(others).median())
     marks = _marks(named or {"least": low, "median": median, "most": high}, at)
-    words = f"{value:.3g} on a ruler from {low:.3g} to {high:.3g}; the median is {median:.3g}"
+    own, least, most, middle = map(formatting.number, (value, low, high, median))
+    words = f"{own} on a ruler from {least} to {most}; the median is {middle}"
     return (
         f'<div class="ruler" role="img" aria-label="{escape(words)}"><div class="ruler-track">'
         f'{ticks}<b style="left:{at(value):.1f}%;background:{colour}"></b></div>'
@@ -59,7 +62,9 @@ def _marks(marks: Mapping[str, float], at: Callable[[float], float]) -> str:
         taken.append(place)
         side = "left" if place < APART / 2 else "right" if place > 100 - APART / 2 else "middle"
         style = f"left:{place:.1f}%"
-        written.append(f'<span class="{side}" style="{style}">{name} {value:.3g}</span>')
+        written.append(
+            f'<span class="{side}" style="{style}">{name} {formatting.number(value)}</span>'
+        )
     return "".join(written)
 
 
@@ -72,6 +77,6 @@ def rank_text(value: float, others: Sequence[float]) -> str:
     """
     below = sum(it < value for it in others)
     return (
-        f"Its own picture excites it to {value:.3g}. Of the {len(others)} other neurons drawn in "
-        f"this layer, each of them a thin line, {below} reach less with theirs."
+        f"Its own picture excites it to {formatting.number(value)}. Of the {len(others)} other "
+        f"neurons drawn in this layer, each of them a thin line, {below} reach less with theirs."
     )

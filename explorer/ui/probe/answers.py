@@ -78,4 +78,4 @@ def moved(before: float, after: float) -> str:
     """Return how an activation changes, such as ``3.1 → 2.4``; "" if it hardly does."""
     if abs(after - before) <= LEAST_CHANGE * max(abs(before), abs(after)):
         return ""
-    return f"{before:.3g} \N{RIGHTWARDS ARROW} {after:.3g}"
+    return f"{formatting.number(before)} \N{RIGHTWARDS ARROW} {formatting.number(after)}"

@@ -216,7 +216,7 @@ def describe_response(view: ProbeView, layer: Layer, response: UnitResponse) -> 
     who = f"<b>Neuron {response.unit}</b> of {escape(layer.name)}"
     who += f", {escape(name)}" if name else ""
     moved = answers.moved(response.value, view.changed_value(layer, response))
-    much = f"activation {moved or f'{response.value:.3g}'}"
+    much = f"activation {moved or formatting.number(response.value)}"
     if response.percentile is not None and view.index is not None:
         standing = formatting.standing(response.percentile)
         much += f", {standing} of {escape(indexes.describe_index(view.index))}"
@@ -338,4 +338,4 @@ def response_tile(
     if response.percentile is not None:
         caption = f"{caption} \N{MIDDLE DOT} {formatting.standing(response.percentile)}"
     tile = pictures.tile(unit, caption, previews, PIXELS)
-    return replace(tile, note=f"{response.value:.3g}", silent=False)
+    return replace(tile, note=formatting.number(response.value), silent=False)

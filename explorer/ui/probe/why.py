@@ -289,7 +289,7 @@ def _numbers(found: Mapping[Layer, ExplainedLayer], made: MadeSoFar[Any]) -> cha
 
 def _number(text: str | None) -> float | None:
     """Return a number that ``formatting.signed`` has written; None if there is none yet."""
-    return None if text is None else float(text.replace("\N{MINUS SIGN}", "-"))
+    return None if text is None else float(text.replace("\N{MINUS SIGN}", "-").replace(",", ""))
 
 
 def _sides(

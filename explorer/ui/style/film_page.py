@@ -23,6 +23,7 @@ from explorer.ui import (
 )
 from explorer.ui.components import image_viewers
 from explorer.ui.image_picker import PickedImage
+from explorer.ui.layers import small_pictures
 from explorer.ui.page_opener import OpenPage
 from explorer.ui.recipe_controls import recipe_controls
 from explorer.ui.style import style_page, style_view
@@ -57,6 +58,9 @@ def show(page: OpenPage, content: PickedImage, style: PickedImage, film: Film) -
         style_page.show_layers(network, view)
     job = job_requests.request_exclusive(recipe, "painting", view.asked)
     show_film(view, recipe, film, job)
+    requests = job_requests.JobRequests()
+    small_pictures.request_examples(requests, network, style_view.style_layers(network))
+    requests.settle()
 
 
 def _describe(film: Film) -> str:

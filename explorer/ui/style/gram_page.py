@@ -45,7 +45,10 @@ def show_layer(
     pair = gram_view.pair_of(view, problems)
     link_problems.show_problems(problems)
     show_layer_slider(network, layer)
-    show_pairs(network, view, pair)
+    requests = job_requests.JobRequests()
+    show_pairs(network, view, pair, requests)
+    small_pictures.request_examples(requests, network, style_view.style_layers(network))
+    requests.settle()
 
 
 def show_layer_slider(network: Network, selected: Layer) -> None:
@@ -66,10 +69,11 @@ def show_layer_slider(network: Network, selected: Layer) -> None:
         st.rerun()
 
 
-def show_pairs(network: Network, view: GramView, pair: Pair) -> None:
+def show_pairs(
+    network: Network, view: GramView, pair: Pair, requests: job_requests.JobRequests
+) -> None:
     """Show both Gram matrices, the selected pair of units, and ``gram_view.notable_pairs``."""
     names = unit_names(network, view.layer)
-    requests = job_requests.JobRequests()
     pairs = gram_view.notable_pairs(view)
     units = {*pair, *(unit for some in pairs.values() for both in some for unit in both)}
     pictures = plan_small_pictures(network, view.layer, sorted(units))
@@ -98,7 +102,6 @@ def show_pairs(network: Network, view: GramView, pair: Pair) -> None:
                 st.rerun()
 
     job_status.show_while_running("together", asked, percent, show, stop=False)
-    requests.settle()
 
 
 def unit_names(network: Network, layer: Layer) -> list[str]:

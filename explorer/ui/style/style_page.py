@@ -17,6 +17,7 @@ from explorer.ui import (
     urls,
 )
 from explorer.ui.components import html_snippets, style_sliders
+from explorer.ui.layers import small_pictures
 from explorer.ui.result_view import ResultView
 from explorer.ui.style import style_advice, style_view
 from explorer.ui.style.style_view import StyleView
@@ -56,7 +57,7 @@ def show_layers(network: Network, transfer: StyleView) -> None:
         urls.update_query(**{name: None if layers == usual[name] else ",".join(layers)})
 
     style = (min(ends), max(ends))
-    stops = style_view.style_stops(network)
+    stops = small_pictures.example_stops(network, style_view.style_layers(network))
     if style_sliders.style_sliders(stops, content, style, "speaking", network.name, pick):
         st.rerun()
 

@@ -11,17 +11,13 @@ from core.networks import Layer, Network, depth_sampling
 from core.recipes.style import LAYERS_AT_MOST, StyleRecipe
 from core.recipes.style_grid import StyleDepthsRecipe
 from core.style import defaults
-from explorer import layer_pages
 from explorer.ui import image_picker, server_state
-from explorer.ui.components.layer_pickers import SliderStop, slider_stop
 from explorer.ui.image_picker import PickedImage
 
 Shown = TypeVar("Shown", StyleRecipe, StyleDepthsRecipe)
 
 # The default content and style image.
 SAMPLE, PAINTING = "cat", "swirls"
-# Number of layers with an example unit above the sliders, at most.
-EXAMPLES_AT_MOST = 12
 
 
 @dataclass(frozen=True)
@@ -123,18 +119,6 @@ def nearest_layer(network: Network, name: str) -> int:
         name: name of the given layer.
     """
     return depth_sampling.nearest_to_depth(style_layers(network), network.layer(name).depth)
-
-
-def style_stops(network: Network) -> list[SliderStop]:
-    """Return the sliders' stops, one for each layer, with a sample unit if it has been drawn."""
-    layers = style_layers(network)
-    shown = set(depth_sampling.evenly_spaced(range(len(layers)), EXAMPLES_AT_MOST))
-    stops = []
-    for at, layer in enumerate(layers):
-        key = layer_pages.sample_recipe(network, layer).key
-        drawn = server_state.store().samples(key, 1) if at in shown else []
-        stops.append(slider_stop(layer, drawn[0].image if drawn else None, at in shown))
-    return stops
 
 
 def stored_curves(facts: Mapping[str, float | bool | str]) -> dict[str, Sequence[float]]:
