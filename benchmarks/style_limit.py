@@ -36,7 +36,7 @@ from core.networks import registry
 from core.optim import lbfgs
 from core.style import loss_builder, moments, parallel
 from core.style.style_canvas import FrequencyPreconditioner
-from core.style.wasserstein_loss import KEPT, Directions, matrix_root
+from core.style.wasserstein_loss import Directions, kept_share, matrix_root
 from explorer.cli.command_io import split_names
 
 LOSSES = "wasserstein,gram"
@@ -99,7 +99,7 @@ def parts_of(
         rows = seen[name].detach().permute(0, 2, 3, 1).flatten(0, 2)
         rank = None
         if task.recipe.loss == "wasserstein":
-            leading = Directions.of(targets[name], KEPT)
+            leading = Directions.of(targets[name], kept_share(rows.shape[1]))
             count = len(leading.scale)
             half = torch.randn(1, count, 2 * count)
             root = functools.partial(matrix_root, half @ half.mT, inverted=True)

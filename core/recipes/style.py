@@ -73,7 +73,7 @@ class StyleRecipe(Recipe):
     """
 
     kind: ClassVar[str] = "style"
-    version: ClassVar[int] = 9
+    version: ClassVar[int] = 10
     later: ClassVar[tuple[str, ...]] = ("switched",)
 
     content: str = ""

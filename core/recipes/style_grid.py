@@ -65,7 +65,7 @@ class StyleDepthsRecipe(GridRecipe):
     """
 
     kind: ClassVar[str] = "style-depths"
-    version: ClassVar[int] = 9
+    version: ClassVar[int] = 10
 
     content: str = ""
     style: str = ""

@@ -15,6 +15,10 @@ the padding arrives at the mirrored pixels. The influence is then even if three 
   padding repeats its outermost cells (``core.networks.variants``). If these were cut off, they
   would lie in pixels near the border, which would get the gradient of everything beyond.
 
+A cell of a coarse layer is large enough to be seen as a whole, and the one at the border sees cells
+of the padding. If the padding were one cell wide, these would have seen little but repeated cells,
+and the pixels of the outermost cell would differ from others. So it is two cells wide there.
+
 ``docs/findings.md`` has the influence that results.
 """
 
@@ -34,9 +38,11 @@ from core.style.losses import LayerWindow
 from core.style.tiled_statistics import layer_sizes
 
 # Least and largest padding in pixels. The convolutions with zero padding that remain in
-# ``core.networks.variants`` see less than 8 pixels far. 16 pixels are a cell of the deepest layers
-# in use; a picture of 512 pixels takes 6 % longer than with 8.
-WIDTHS = (8, 16)
+# ``core.networks.variants`` see less than 8 pixels far. 32 pixels are two cells of the deepest
+# layers in use; a picture of 512 pixels takes 20 % longer than with 8.
+WIDTHS = (8, 32)
+# Layers with a larger stride need a padding of two cells.
+COARSE = 8
 # For each row and for each column of a layer, how much of the cells there is inside the image.
 Shares = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -44,12 +50,14 @@ Shares = tuple[tuple[float, ...], tuple[float, ...]]
 def padding_for(network: Network, names: Iterable[str]) -> SymmetricPad:
     """Return the padding of images: a multiple of the largest stride of some layers.
 
-    It is the least multiple in ``WIDTHS``; if there is none, the largest width.
+    It is the least multiple in ``WIDTHS``, and at least twice a stride above ``COARSE``; without
+    such a multiple, it is the largest width.
     """
     least, most = WIDTHS
     strides = (network.layer(name).stride for name in names)
     coarsest = max((max(it) for it in strides if it is not None), default=1)
-    return SymmetricPad(min(most, coarsest * math.ceil(least / coarsest)))
+    cells = max(math.ceil(least / coarsest), 2 if coarsest > COARSE else 1)
+    return SymmetricPad(min(most, coarsest * cells))
 
 
 def inner_shares(

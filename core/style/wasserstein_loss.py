@@ -20,8 +20,9 @@ from core.style.moments import Sums, moments, projected_moments
 # channel that is always zero has a variance of 0, where the gradient of the square root is
 # infinite.
 JITTER = 1e-4
-# Share of the painting's variance that is compared direction by direction, see ``wasserstein``.
-KEPT = 0.98
+# Share of the painting's variance that is compared direction by direction, see ``wasserstein``, and
+# that of layers with at most ``FEW`` channels, whose eigenvectors take little time.
+KEPT, KEPT_OF_FEW, FEW = 0.98, 0.99, 96
 # Number of channels from which on activations are projected on these directions before they are
 # multiplied. With fewer channels, more passes over the activations would take longer than that.
 PROJECTED = 256
@@ -31,7 +32,11 @@ SMALLEST = 4 * torch.finfo(torch.float32).eps
 
 
 def wasserstein(
-    layer: str, style: StyleTarget, mask: Tensor | None = None, name: str = "", kept: float = KEPT
+    layer: str,
+    style: StyleTarget,
+    mask: Tensor | None = None,
+    name: str = "",
+    kept: float | None = None,
 ) -> LossTerm:
     """Return the Wasserstein loss of a layer: a squared Wasserstein-2 distance to the painting.
 
@@ -61,9 +66,9 @@ def wasserstein(
     Args:
         layer, style, mask, name: see ``gram``.
         kept: share of the painting's variance that the leading eigenvectors hold; 1 to compare all
-            directions one by one.
+            directions one by one; None for ``kept_share``.
     """
-    leading = Directions.of(style, kept)
+    leading = Directions.of(style, kept_share(len(style.mean)) if kept is None else kept)
     # In proportion to the operations for the eigenvectors, and those for ``R^T K R``.
     projection = 0 if leading.projects else leading.channels**2 * len(leading.scale)
     return LossTerm.with_derivative(
@@ -72,6 +77,11 @@ def wasserstein(
         masked_sums(leading.sums, mask),
         Derivative(len(leading.scale) ** 3 + projection, leading.distance),
     )
+
+
+def kept_share(channels: int) -> float:
+    """Return the share of the variance of a layer that is compared direction by direction."""
+    return KEPT if channels > FEW else KEPT_OF_FEW
 
 
 @dataclass(frozen=True)

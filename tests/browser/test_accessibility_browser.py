@@ -138,6 +138,7 @@ def test_the_keyboard_opens_a_page_from_a_menu(page: Page) -> None:
         ("style", ".tile", "ArrowRight Enter", "picture="),
         ("style", "input.last", "ArrowRight", "style_layers="),
         ("style_depths?view=together", ".tile", "ArrowRight Enter", "picture="),
+        ("style_depths?view=together", 'input[type="range"]', "ArrowRight", "layer="),
         ("library", 'table.library a[href*="sketchnet"]', "Enter", r"/layers\?network=sketchnet"),
     ],
 )

@@ -49,7 +49,7 @@ def show_charts(network: Network, recipe: StyleDepthsRecipe) -> None:
         "appear. Each bar is the mean of one row of pictures.",
     )
     charts: list[tuple[str, str, str, Callable[[float], str]]] = [
-        ("Edges kept", "of the photograph; 0% is what chance would keep", "edges", percent),
+        ("Edges kept", "of the photograph; 0% is chance", "edges", percent),
         ("Colours", "difference from the painting's: 0 is the same", "colours", "{:.0f}".format),
     ]
     values: dict[str, list[float]] = {
