@@ -17,8 +17,9 @@ LOOK_SECONDS = 0.2
 LEAD = (
     "Every neuron of a convolutional network looks for something: an edge, a colour, a stripe, an "
     "eye. Here you see what each one responds to, try it with your own pictures, make dreams, and "
-    "find out what style is. Below are neurons of SketchNet, the small network that comes with the "
-    "explorer, a column for each layer; click one."
+    "find out what style is. Each picture below was computed so that one neuron of SketchNet, the "
+    "small network that comes with the explorer, responds strongly. Each column is a layer, from "
+    "the first one to logits, the answer; click a picture."
 )
 
 

@@ -84,9 +84,9 @@ NETWORK_TERMS = (
     ),
     Term(
         "receptive field",
-        "The part of the picture that can influence a neuron at one place. It is a few pixels "
-        "wide in the first layer and grows with depth. Some networks also use a summary of the "
-        "whole picture, such as its mean colour; pages then say so.",
+        "The part of the picture that can influence a neuron at one place: a few pixels in the "
+        "first layer, more than a small picture in deep ones. Some networks also use a summary of "
+        "the whole picture; pages then say so.",
     ),
     Term("class", "One of the answers that a network can give, such as cat or rocket."),
     Term(

@@ -32,7 +32,9 @@ def choose(label: str, options: Sequence[str], **settings: Any) -> str:
 def show_networks(infos: dict[str, NetworkInfo]) -> None:
     """List the networks whose weights are on this machine, with links to their units."""
     html_snippets.heading(
-        "Networks", "These are on this machine. A click on a name opens its neurons.", 0.0
+        "Networks",
+        "These are on this machine; more are added below. A click on a name opens its neurons.",
+        0.0,
     )
     rows = [
         f'<tr><td><a href="layers?network={escape(it.name)}" target="_self">'

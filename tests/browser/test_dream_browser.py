@@ -54,7 +54,7 @@ def test_choose_dream_compare_save_and_dream_deeper(page: Page, tmp_path: Path) 
     expect(page.locator("code")).to_contain_text("dreams.plan(network", timeout=DREAMT)
     page.keyboard.press("Escape")
 
-    page.get_by_role("button", name="Dream deeper from here").click()
+    page.get_by_role("button", name="Dream again from here").click()
     expect(page).to_have_url(re.compile("picture=[0-9a-f]{32}"), timeout=DREAMT)
     expect(after).to_have_attribute("alt", "Your picture, dreamt by relu3b", timeout=DREAMT)
 

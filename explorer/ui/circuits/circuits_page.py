@@ -195,7 +195,8 @@ def _caption(network: Network, circuit: Circuit) -> str:
         )
     return (
         f"<b>{words}</b> {circuit_report.LEGEND} Percentages are shares of all that a neuron "
-        "receives. Click a neuron to walk on, or a connection to see its weights."
+        "receives; the rest comes from weaker connections. Click a neuron to walk on, or a "
+        "connection to see its weights below."
     )
 
 

@@ -23,13 +23,16 @@ from explorer.ui.result_view import ResultView
 # are rendered quickly.
 POLL_SECONDS = 0.25
 # What a visitor can do first.
-CLICK = "Click a small dream to let its layer dream."
+CLICK = "Each small picture is dreamt by one layer; click one to see it large."
 
 
 def show_head(network: Network, dream: dream_view.DreamView) -> None:
     """Show the heading: which layer dreams, which of its units, or that there is a guide image."""
     layer, recipe = dream.layer, dream.recipe
-    line = f"{layer_summary.describe_layer(layer)}. The picture is changed until they respond more."
+    line = (
+        "The picture is changed until the neurons of this layer respond more: "
+        f"{layer_summary.describe_layer(layer)}."
+    )
     if recipe.guide:
         line = "The picture is changed so that the layer sees in it what it sees in the guide."
     elif recipe.units:
@@ -82,7 +85,7 @@ def show_dream(network: Network, dream: dream_view.DreamView, job: job_requests.
 
     def tools(stored: StoredPicture) -> None:
         st.button(
-            "Dream deeper from here",
+            "Dream again from here",
             key="deeper",
             type="primary",
             icon=":material/bedtime:",

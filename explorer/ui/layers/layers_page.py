@@ -41,8 +41,8 @@ SAMPLE_POLL_SECONDS = 2.0
 SHOWN = {
     "": (
         "What they want",
-        "Each picture is what one neuron wants to see most. A word names what it picks out, if "
-        "that is clear.",
+        "Each picture was computed: it is what one neuron wants to see most. A word names what the "
+        "neuron picks out in drawings, if that is clear; the picture need not look like it.",
     ),
     urls.CROPS: (
         "What they find",

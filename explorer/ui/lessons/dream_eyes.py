@@ -57,7 +57,7 @@ def stage(context: LessonContext) -> None:
         if image is None:
             return (), ("\N{NO-BREAK SPACE}",)
         value = grown(network, picture, {layer.name: image})[layer.name]
-        return (), (f"neurons of eyes: {value:.1f} times as active",)
+        return (), (f"neurons of eyes respond {value:.1f} times as strongly as before",)
 
     dream, title = recipe(network, picture, layer.name), f"dreamt by {layer.name}"
     colour = lesson_context.layer_colour(layer)

@@ -85,7 +85,7 @@ def _balance(context: LessonContext) -> float:
         context.problems.append(f"balance is {text}; it can be {', '.join(known)}")
     balance = known.get(text, USUAL)
     st.select_slider(
-        "Balance: how much the content counts",
+        f"Balance: how much the content counts, from little to much; {USUAL:g} is usual",
         BALANCES,
         format_func="{:g}".format,
         **url_controls.bind("balance", balance, lambda it: urls.update_query(balance=f"{it:g}")),

@@ -57,13 +57,14 @@ LESSONS = (
         "then parts, at last whole objects.",
         (
             "Cut a picture into squares and shuffle them. All its lines, colours and textures are "
-            "still there; its things are not. A layer that knows only lines should hardly notice.",
+            "still there; the things in it are not. In a layer of lines alone, hardly anything "
+            "should change.",
             "Under each picture are the neurons that respond to it more than to most pictures. "
             "The slider has the layers in order, each with its short name, from the picture to the "
             "answer. Move it to a deeper layer, and see where the two rows begin to differ.",
         ),
-        "From which layer on does shuffling change the activations at least half as much as "
-        "showing a different picture does?",
+        "Shuffling changes the activations, and showing a different picture does, too. From which "
+        "layer on is the first change at least half as large as the second?",
         "The activations of each neuron are averaged over the picture. Measured is how much these "
         "averages change when the squares are shuffled, as a share of how much they differ between "
         "two pictures: the mean over eight samples and 24 drawings, each shuffled four times.",
@@ -93,7 +94,7 @@ LESSONS = (
             "The second picture began as noise. Step by step it was changed until one layer "
             "had the same activations for it as for the first picture. So it shows what this layer "
             "still records; whatever it does not record came out at random.",
-            "Begin with a shallow layer: almost nothing is lost. Then go deeper.",
+            "Move to the shallowest layer: almost nothing is lost. Then go deeper.",
         ),
         "Which is the first layer that keeps less than two thirds of the picture's edges?",
         "Edges are the tenth of all pixels where the brightness changes most. An edge is kept if "
@@ -113,8 +114,8 @@ LESSONS = (
             "Choose a layer and two paintings, and look for bright blocks that only one of the "
             "squares has.",
         ),
-        "Cut five paintings in two. What helps more to find the other half of each: comparing "
-        "which neurons fire at each place, or comparing which neurons fire together?",
+        "Five paintings are cut into halves, and mixed. What finds the other half of each more "
+        "often: comparing which neurons fire where, or which neurons fire together?",
         "Each of the five paintings is cut into a left and a right half. For each half the most "
         "similar one of the other nine is found: once by the activations at each place, once by "
         "the Gram matrix, with the cosine similarity. The chart shows how often it is right.",

@@ -88,7 +88,10 @@ def layer_of(network: Network, problems: list[str]) -> Layer:
 
 
 def pair_of(view: GramView, problems: list[str]) -> Pair:
-    """Return the pair of units in the URL; by default the first pair of ``notable_pairs``.
+    """Return the pair of units in the URL.
+
+    By default it is one that tells both images apart: the first pair of the second list of
+    ``notable_pairs``, or of the only list.
 
     If the URL has no valid pair, a sentence is appended to ``problems``.
     """
@@ -102,7 +105,8 @@ def pair_of(view: GramView, problems: list[str]) -> Pair:
                     f"pair is {quoted(text)}; name two different neurons, such as 3,17"
                 )
             return read_whole("pair", units[0], bounds), read_whole("pair", units[1], bounds)
-    return next(iter(notable_pairs(view).values()))[0]
+    notable = list(notable_pairs(view).values())
+    return notable[min(1, len(notable) - 1)][0]
 
 
 def notable_pairs(view: GramView) -> dict[str, list[Pair]]:
