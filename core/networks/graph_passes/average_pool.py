@@ -1,7 +1,7 @@
 """Average pooling with a fast gradient (CPU).
 
 Torch fills the gradient with zeros and adds each value to it. Where windows do not overlap, it is
-enough to write each value once. In bfloat16 that takes a third of the time.
+enough to write each value once, which takes less time.
 """
 
 from typing import Any, cast
