@@ -148,7 +148,7 @@ def measure_layer(
             for hurt, shares in found.items():
                 worst = own_classes(effect, THREE) if hurt == "own" else effect.falling(THREE)
                 where = [shown.get(concept, never)[CLASSES.index(it.label)] for it in worst]
-                # A neuron that never fires hurts no class.
+                # A neuron that never responds hurts no class.
                 shares[:, at, column] = (where[0], max(where)) if where else (0.0, 0.0)
     every = [shown.get(it, never) for it in concepts.values()]
     control = float(np.mean([it.mean() for it in every]))

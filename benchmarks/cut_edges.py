@@ -1,6 +1,6 @@
 """Benchmark of circuits: does weight times typical activation predict what a cut edge changes?
 
-For units drawn at random in each layer, edges to what they listen to are cut one by one: the
+For units drawn at random in each layer, edges to what they read are cut one by one: the
 strongest predicted ones and some drawn at random. The change of the unit's mean activation is
 compared with the prediction of circuits (sum of the expanded weights times mean activation of the
 source), and with two others: the norm of the weights with the sign of their sum, times the same

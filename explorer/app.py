@@ -32,8 +32,8 @@ page = st.navigation(menus, position="top")
 html_snippets.page_css("page")
 term_marks.start_page()
 links = len(menus.pop("")) - 1  # one of these pages is hidden
-places = [place for place, menu in enumerate(menus.values(), links + 1) if page in menu]
-html_snippets.complete_navigation(places[0] if places else 0)
+found = [(at, name) for at, (name, menu) in enumerate(menus.items(), links + 1) if page in menu]
+html_snippets.complete_navigation(*(found[0] if found else (0, "")), page.title)
 # Most pages need PyTorch. The home page does not, so it is shown before the import.
 needed = None if page in (home, named) else Path(page_list.find_page(page.url_path).page)
 try:

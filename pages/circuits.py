@@ -1,4 +1,4 @@
-"""Circuits: which neurons a neuron listens to, and which it feeds, as a graph to walk through."""
+"""Circuits: which neurons a neuron reads, and which it feeds, as a graph to walk through."""
 
 from explorer.ui import index_picker, link_problems
 from explorer.ui.circuits import circuits_page

@@ -15,12 +15,12 @@ from explorer.ui.url_controls import word_control
 VIEWS = {
     "": "All combinations",
     "rows": "Step by step",
-    "together": "Which neurons fire together",
+    "together": "Which neurons respond together",
 }
 LINES = {
     "": "Style from a shallow or a deep layer, content from a shallow or a deep layer: all pairs.",
     "rows": "Style from more and more layers or from one, then style and content each by itself.",
-    "together": "Style at a layer is a table: which of its neurons fire at the same places.",
+    "together": "Style at a layer is a table: which of its neurons respond at the same places.",
 }
 
 

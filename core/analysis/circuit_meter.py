@@ -241,7 +241,7 @@ class CircuitMeter:
         Args:
             middle: the unit.
             depth: number of layers.
-            side: -1 for what it listens to, 1 for what it feeds.
+            side: -1 for what it reads, 1 for what it feeds.
             levels: by unit, its level; units are added.
             edges: by source and target, the edge; edges are added.
         """

@@ -1,4 +1,4 @@
-"""Circuits: a unit, the units that it listens to, and the units that it feeds, as a graph.
+"""Circuits: a unit, the units that it reads, and the units that it feeds, as a graph.
 
 An edge has the expanded weights between its units as a kernel (Olah et al., "Zoom In", and Voss et
 al., "Visualizing Weights", Distill 2020 and 2021). Its strength is the weight times the typical
@@ -24,7 +24,7 @@ class CircuitNode:
 
     Attributes:
         layer, unit: the unit.
-        level: 0 for the unit in the middle, -1 for those that it listens to, 1 for those it feeds,
+        level: 0 for the unit in the middle, -1 for those that it reads, 1 for those it feeds,
             and so on.
         typical: mean activation over all positions of the pictures.
     """
@@ -65,7 +65,7 @@ class CircuitEdge:
 
 @dataclass(frozen=True)
 class Circuit:
-    """A unit with the strongest units that it listens to and that it feeds.
+    """A unit with the strongest units that it reads and that it feeds.
 
     Attributes:
         network: name of the network.

@@ -1,4 +1,4 @@
-"""Connections of a unit to the units that it listens to, from the network's graph and weights."""
+"""Connections of a unit to the units that it reads, from the network's graph and weights."""
 
 from dataclasses import dataclass
 
@@ -51,7 +51,7 @@ def is_rectified(network: Network, layer: Layer) -> bool:
 
 
 def strongest_inputs(network: Network, layer: Layer, unit: int) -> tuple[Connection, ...]:
-    """Return the units that a unit listens to, the strongest connection first.
+    """Return the units that a unit reads, the strongest connection first.
 
     Returns:
         A connection to every unit whose activations the given unit reads through linear operations

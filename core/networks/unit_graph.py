@@ -1,7 +1,7 @@
 """Units of a network's graph, and the linear operations between them.
 
-A unit listens to the units whose activations it reads through linear operations only, and feeds the
-units that read its own activations in this way. The weights between two such units are a kernel,
+A unit reads the units whose activations it receives through linear operations only, and feeds the
+units that read its own activations. The weights between two such units are a kernel,
 see ``linear_steps``.
 """
 

@@ -43,7 +43,7 @@ def circuit(
     device: options.DeviceName = "auto",
     as_json: options.AsJson = False,
 ) -> None:
-    """Show which neurons a neuron listens to, and which it feeds."""
+    """Show which neurons a neuron reads, and which it feeds."""
     from core.analysis.circuit_meter import CircuitMeter, pictures_for
     from core.analysis.picture_sample import sample_pictures
     from core.datasets import sources
@@ -72,7 +72,10 @@ def circuit(
         ("from", "to", "share", "predicted", "measured"),
         (
             (
-                *(Text(circuit_report.unit_words(loaded, it)) for it in (edge.source, edge.target)),
+                *(
+                    Text(f"{circuit_report.short_words(loaded, it)} of {it.layer}")
+                    for it in (edge.source, edge.target)
+                ),
                 circuit_report.strength(edge.share),
                 circuit_report.strength(edge.predicted),
                 "" if edge.measured is None else circuit_report.strength(edge.measured),

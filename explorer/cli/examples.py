@@ -112,7 +112,7 @@ def figure(
     device: options.DeviceName = "auto",
     as_json: options.AsJson = False,
 ) -> None:
-    """Draw what neurons want to see beside the crops that excite them most."""
+    """Draw the feature visualisations of neurons beside the crops that excite them most."""
     from core.figures import crop_grids
     from core.images import image_io
     from core.index import reader

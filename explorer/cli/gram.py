@@ -33,7 +33,7 @@ def gram(
     device: options.DeviceName = "auto",
     as_json: options.AsJson = False,
 ) -> None:
-    """Show which neurons of a layer fire together in a picture, which is its style."""
+    """Show which neurons of a layer respond together in a picture, which is its style."""
     from core.images import image_io
     from core.style import gram_matrix
     from explorer.charts.cosine_matrix import cosine_matrix
@@ -44,7 +44,7 @@ def gram(
     found = gram_matrix.channel_correlations(loaded, picture, layer)
     names = _names(loaded, loaded.layer(layer))
     figure = cosine_matrix(found.cosines, found.order(), names)
-    title = f"{loaded.name} {found.layer}: which neurons fire together in {Path(image).name}"
+    title = f"{loaded.name} {found.layer}: which neurons respond together in {Path(image).name}"
     figure.update_layout(title=title)
     write_file(out, figure.to_html(include_plotlyjs=True).encode())
     if as_json:
@@ -57,13 +57,12 @@ def gram(
 
 
 def _names(network: "Network", layer: "Layer") -> list[str]:
-    """Return a name for each unit: its number, and its label if it has one, such as ``12 eye``."""
+    """Return the short name of each unit."""
     from core.analysis import unit_labels
+    from explorer.text import neuron_names
 
-    return [
-        f"{unit} {unit_labels.unit_name(network, layer, unit)}".strip()
-        for unit in range(layer.channels)
-    ]
+    labels = (unit_labels.unit_name(network, layer, unit) for unit in range(layer.channels))
+    return [neuron_names.short_name(unit, label) for unit, label in enumerate(labels)]
 
 
 def _report(

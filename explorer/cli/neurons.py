@@ -51,7 +51,7 @@ def neurons(
     device: options.DeviceName = "auto",
     as_json: options.AsJson = False,
 ) -> None:
-    """Render what neurons of a layer want to see."""
+    """Render the pictures that excite neurons of a layer most."""
     from core.neurons.recipe_objective import negative_note
     from core.neurons.render_neurons import plan
     from explorer.rendering import render_recipe, replay

@@ -140,7 +140,7 @@ def probe(network: Network) -> Image.Image:
 
 
 def circuits(network: Network) -> Image.Image:
-    """Draw a unit that responds to spokes with the units that it listens to and that it feeds."""
+    """Draw a unit that responds to spokes with the units that it reads and that it feeds."""
     layer, unit = network.layer(SPOKE_UNIT[0]), SPOKE_UNIT[1]
     sample = sample_pictures(network, unit_places.drawings(), pictures_for(network))
     circuit = CircuitMeter(network, sample).circuit(layer, unit, depth=1, measured=False)

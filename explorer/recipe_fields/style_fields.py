@@ -80,8 +80,8 @@ STYLE_FIELDS = field_table(
         known=style.LOSSES,
         title="What style is",
         words={
-            "wasserstein": "which neurons fire together, and how strongly (Wasserstein)",
-            "gram": "only which neurons fire together (Gram)",
+            "wasserstein": "which neurons respond together, and how strongly (Wasserstein)",
+            "gram": "only which neurons respond together (Gram)",
             "nearest": "keeps shapes: the nearest place of the painting (neighbours)",
         },
     ),

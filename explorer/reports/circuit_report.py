@@ -9,6 +9,7 @@ from core.networks.network import Network
 from core.networks.unit_graph import UnitRef
 from explorer.charts import depth_colours, graph_layout, kernel_pictures
 from explorer.reports import html_report
+from explorer.text import neuron_names
 from explorer.text.formatting import name_html, percent
 
 # Units that a sentence names on each side.
@@ -29,11 +30,8 @@ td img { width: 60px; border-radius: .25rem; image-rendering: pixelated; backgro
 
 
 def unit_words(network: Network, unit: UnitRef) -> str:
-    """Return a unit in a few words, such as ``wheel (34 of relu4b)``."""
-    name = unit_name(network, unit)
-    return (
-        f"{name} ({unit.unit} of {unit.layer})" if name else f"neuron {unit.unit} of {unit.layer}"
-    )
+    """Return a unit in a few words, such as ``neuron 34 (wheel) of relu4b``."""
+    return neuron_names.long_name(unit.unit, unit_name(network, unit), unit.layer)
 
 
 def unit_name(network: Network, unit: UnitRef) -> str:
@@ -50,9 +48,8 @@ def unit_name(network: Network, unit: UnitRef) -> str:
 
 
 def short_words(network: Network, unit: UnitRef) -> str:
-    """Return a unit in as few words as possible, such as ``wheel 34``."""
-    name = unit_name(network, unit)
-    return f"{name} {unit.unit}" if name else f"neuron {unit.unit}"
+    """Return a unit in as few words as possible, such as ``34 (wheel)``."""
+    return neuron_names.short_name(unit.unit, unit_name(network, unit))
 
 
 def strength(share: float) -> str:
@@ -64,13 +61,13 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def describe(network: Network, circuit: Circuit) -> str:
-    """Return in sentences what a unit listens to and what it feeds."""
+    """Return in sentences what a unit reads and what it feeds."""
     inputs, readers = circuit.inputs(circuit.middle), circuit.readers(circuit.middle)
     sides = [
-        ("listens to", [it for it in inputs if it.share > 0], "source"),
-        ("is held back by", [it for it in inputs if it.share < 0], "source"),
+        ("is excited by", [it for it in inputs if it.share > 0], "source"),
+        ("is inhibited by", [it for it in inputs if it.share < 0], "source"),
         ("excites", [it for it in readers if it.share > 0], "target"),
-        ("holds back", [it for it in readers if it.share < 0], "target"),
+        ("inhibits", [it for it in readers if it.share < 0], "target"),
     ]
     parts = [
         f"{verb} {_listed([short_words(network, getattr(it, end)) for it in some[:NAMED]])}"

@@ -24,7 +24,7 @@ from explorer.charts import depth_colours
 from explorer.library import indexes
 from explorer.reports import crop_images, python_script
 from explorer.store.results import StoredPicture
-from explorer.text import formatting, layer_summary
+from explorer.text import formatting, layer_summary, neuron_names
 from explorer.text.formatting import name_html
 
 # Side of the pictures in a layer's report, in pixels. In a neuron's report, the picture is not
@@ -68,7 +68,9 @@ def layer_report(
     for unit, picture in sorted(pictures.items()):
         name = unit_labels.unit_name(network, layer, unit)
         silent, activation = picture.silent, float(picture.facts["activation"])
-        figures.append(figure(small_png_url(picture.image), f"{unit} {name}".strip(), silent))
+        figures.append(
+            figure(small_png_url(picture.image), neuron_names.short_name(unit, name), silent)
+        )
         label = unit_labels.clear_label(network, layer.name, unit)
         overlap = "" if label is None else f"{label.iou:.2f}"
         rows.append(
@@ -86,9 +88,7 @@ def layer_report(
         table(("neuron", "stands for", "IoU", "activation"), rows),
     ]
     numbers = [_numbers(unit, picture) for unit, picture in sorted(pictures.items())]
-    note = (
-        f"{layer_summary.describe_layer(layer)}. Each picture is what one neuron wants to see most."
-    )
+    note = f"{layer_summary.describe_layer(layer)}. Each picture was computed to excite one neuron."
     return _recipe_page(title, note, layer, body, recipe, numbers)
 
 
@@ -113,7 +113,7 @@ def neuron_report(
         ExplorerError: an image of the index no longer exists.
     """
     name = unit_labels.unit_name(network, layer, unit)
-    title = f"Neuron {unit} of {layer.name}" + (f": {name}" if name else "")
+    title = f"{neuron_names.title(unit, name)} of {layer.name}"
     label = unit_labels.clear_label(network, layer.name, unit)
     rows = [
         ("Network", network.name),
@@ -122,7 +122,7 @@ def neuron_report(
     if label is not None:
         rows.append(("Picks out", f"{label.concept} ({label.kind}), IoU {label.iou:.2f}"))
     rows += [(key.capitalize(), str(_round(it))) for key, it in picture.facts.items()]
-    large = figure(_png_url(picture.image), "what it wants to see", picture.silent)
+    large = figure(_png_url(picture.image), "computed to excite it", picture.silent)
     body = [f'<div class="large">{large}</div>', table(("", ""), rows)]
     numbers = [_numbers(unit, picture)]
     if index is not None and layer.name in [it.name for it in index.plan.layers]:

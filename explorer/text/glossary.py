@@ -32,7 +32,7 @@ NETWORK_TERMS = (
     Term(
         "weight",
         "One of the adjustable numbers of a network. Training sets them; nothing on these pages "
-        "changes them.",
+        "changes them for good.",
     ),
     Term(
         "training",
@@ -42,8 +42,8 @@ NETWORK_TERMS = (
     ),
     Term(
         "layer",
-        "One step of a network, with a short name such as relu3a. It computes a new set of maps "
-        "from those of the layer before; the first layer starts from the picture.",
+        "One step of a network, with a short name such as relu3a. It computes new maps, one for "
+        "each of its neurons, from those of the layer before; the first one reads the picture.",
     ),
     Term(
         "depth",
@@ -53,8 +53,9 @@ NETWORK_TERMS = (
     ),
     Term(
         "neuron",
-        "A detector for one pattern. It is applied at all places of the picture, and says at each "
-        "how strongly its pattern is there. In the field's language: a channel of a layer.",
+        "It responds to a pattern, sometimes to several. It is applied at all places of the "
+        "picture, and has a number for each: its activation there. In the field's language: a "
+        "channel of a layer.",
         ("channel", "unit"),
     ),
     Term(
@@ -64,7 +65,7 @@ NETWORK_TERMS = (
     ),
     Term(
         "convolution",
-        "The step that most layers are: each neuron reads the layer before through its kernels, "
+        "What most layers compute: each neuron reads the layer before through its kernels, "
         "with the same weights at every place.",
     ),
     Term(
@@ -110,14 +111,13 @@ NETWORK_TERMS = (
 RESPONSE_TERMS = (
     Term(
         "activation",
-        "The number that a neuron computes at one place: how strongly it finds its pattern there. "
-        "0 means not at all.",
-        ("fire",),
+        "The number that a neuron computes at one place: how strongly it responds to the picture "
+        "there. 0 means not at all. A picture with a high activation excites the neuron.",
+        ("excite",),
     ),
     Term(
         "activation map",
-        "The activations of one neuron at all places, as a picture: bright where it finds its "
-        "pattern.",
+        "The activations of one neuron at all places, as a picture: bright where it responds.",
         ("heat map",),
     ),
     Term(
@@ -153,13 +153,12 @@ RESPONSE_TERMS = (
     ),
     Term(
         "circuit",
-        "A neuron with those that it listens to and those that it feeds, and the weights between "
-        "them.",
+        "A neuron with those that it reads and those that it feeds, and the weights between them.",
     ),
     Term(
         "dead neuron",
         "A neuron that no picture of the collection excites. Training has pushed it so far down "
-        "that it never fires.",
+        "that it never responds.",
         ("dead",),
     ),
     Term(
@@ -216,7 +215,7 @@ PICTURE_TERMS = (
     Term(
         "dream",
         "A picture that was changed so that a layer responds more strongly to it. What the layer "
-        "half sees in it becomes visible.",
+        "responds to weakly in it becomes clear.",
         ("DeepDream",),
     ),
     Term(
@@ -243,8 +242,8 @@ STYLE_TERMS = (
     ),
     Term(
         "style",
-        "Colours, textures and strokes, wherever they are: which neurons of a layer fire together, "
-        "without regard to the place.",
+        "Colours, textures and strokes, wherever they are: which neurons of a layer respond "
+        "together, without regard to the place.",
     ),
     Term(
         "Gram matrix",
@@ -254,8 +253,8 @@ STYLE_TERMS = (
     ),
     Term(
         "Wasserstein distance",
-        "Another measure of style. It compares how strongly neurons fire on average as well as "
-        "which of them fire together.",
+        "Another measure of style. It compares how strongly neurons respond on average as well as "
+        "which of them respond together.",
         ("Wasserstein",),
     ),
     Term(

@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from explorer.charts import heat_table
-from explorer.ui.components.pair_matrix import pair_matrix
+from explorer.ui.components.pair_matrix import TOGETHER, PairScale, pair_matrix
 
 Value: TypeAlias = float | int | str | None
 # A table of numbers: for each row its name, and the row's values by the names of their columns.
@@ -57,7 +57,7 @@ def show_table(
 
 
 def show_square(
-    cosines: npt.NDArray[np.float32],
+    values: npt.NDArray[np.float32],
     names: Sequence[str],
     key: str,
     name: str,
@@ -65,16 +65,17 @@ def show_square(
     side: int,
     marked: tuple[int, int] | None = None,
     on_pick: Callable[[str], None] | None = None,
+    scale: PairScale = TOGETHER,
 ) -> None:
-    """Show a matrix of cosine similarities, with buttons that save its numbers.
+    """Show a matrix with a value for each pair of neurons, with buttons that save its numbers.
 
     Args:
         name: name of the saved files, without an ending.
-        cosines, names, key, label, side, marked, on_pick: as for ``pair_matrix``.
+        values, names, key, label, side, marked, on_pick, scale: as for ``pair_matrix``.
     """
-    pair_matrix(cosines, names, key, label, side, marked, on_pick)
+    pair_matrix(values, names, key, label, side, marked, on_pick, scale)
     rows = ((it, dict(zip(names, map(_plain, row.round(3)), strict=True))) for it, row in
-            zip(names, cosines, strict=True))  # fmt: skip
+            zip(names, values, strict=True))  # fmt: skip
     download_buttons(key, name, dict(rows))
 
 

@@ -33,7 +33,8 @@ def show_networks(infos: dict[str, NetworkInfo]) -> None:
     """List the networks whose weights are on this machine, with links to their units."""
     html_snippets.heading(
         "Networks",
-        "These are on this machine; more are added below. A click on a name opens its neurons.",
+        "The lessons need nothing from here. These networks are on this machine, and more are "
+        "added below. A click on a name opens its neurons.",
         0.0,
     )
     rows = [
@@ -76,7 +77,9 @@ def show_download(others: list[NetworkInfo]) -> None:
     sizes = {it.name: it.download_mb for it in others}
     timm = "" if known_timm.is_installed() else f" For a thousand more, {known_timm.INSTALL}."
     html_snippets.section(
-        "Published weights", f"Other networks, trained on photographs. Type a part of a name.{timm}"
+        "More networks",
+        "Trained on photographs, with published weights. Open the list, or type a part of a name "
+        f"in it.{timm}",
     )
     name = choose(
         "Published weights of torchvision and timm",

@@ -47,7 +47,7 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
     ),
     "Explore": (
         Page(
-            "layers", "layers", "What every neuron of a layer wants to see, from edges to things."
+            "layers", "layers", "What the neurons of each layer respond to, from edges to things."
         ),
         Page(
             "neuron",
@@ -58,7 +58,7 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page(
             "circuits",
             "hub",
-            "Which neurons a neuron listens to, and which it feeds: walk from one to the next.",
+            "Which neurons a neuron reads, and which it feeds: walk from one to the next.",
         ),
     ),
     "Create": (

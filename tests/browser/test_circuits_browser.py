@@ -20,7 +20,7 @@ def show(page: Page, link: str) -> None:
 
 
 def nearest(page: Page) -> str:
-    """Return the id of a neuron that the one in the middle listens to."""
+    """Return the id of a neuron that the one in the middle reads."""
     edge = page.locator(".graph .hit").evaluate_all(
         "all => all.map(it => it.dataset.id).find(it => it.endsWith('>logits:57'))"
     )
@@ -70,7 +70,7 @@ def test_the_keyboard_walks_and_chooses(page: Page) -> None:
     expect(page.locator('.graph .node[aria-current][data-id^="relu5b"]')).to_be_visible(
         timeout=SHOWN
     )
-    kernel = page.get_by_role("group", name="What it listens to").locator(".tile").nth(1)
+    kernel = page.get_by_role("group", name="What it reads").locator(".tile").nth(1)
     kernel.focus()
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("edge="))

@@ -37,10 +37,10 @@ def test_a_term_is_explained_on_hover_and_on_focus(page: Page) -> None:
 def test_a_tap_explains_it_on_a_phone(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto("/lessons?lesson=4")
-    term = page.locator(".lesson .term", has_text="fire")
+    term = page.locator(".lesson .term", has_text="Gram matrix")
     expect(term).to_be_visible(timeout=LOADED)
     term.click()
-    assert term.evaluate(SHOWN).startswith("The number that a neuron computes")
+    assert term.evaluate(SHOWN).startswith("A table with one number for each two neurons")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 

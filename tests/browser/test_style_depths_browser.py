@@ -45,7 +45,7 @@ def test_a_click_in_the_square_shows_two_neurons(page: Page) -> None:
     square.click(position={"x": box["width"] * 0.31, "y": box["height"] * 0.82})
     expect(page).to_have_url(re.compile("pair=\\d+(,|%2C)\\d+"), timeout=PAINTED)
     one, other = re.findall(r"\d+", page.url.split("pair=")[1].replace("%2C", ","))[:2]
-    heading = re.compile(f"^Neurons {one}\\b.* and {other}\\b")
+    heading = re.compile(f"^Neuron {one}\\b.* and neuron {other}\\b")
     expect(pair.get_by_role("heading")).to_contain_text(heading)
     # The pairs below are links to the same view.
     page.get_by_role("group", name=re.compile("More together in the picture")).get_by_role(
@@ -56,7 +56,7 @@ def test_a_click_in_the_square_shows_two_neurons(page: Page) -> None:
 
 def test_a_pair_is_chosen_in_the_square_with_the_keyboard(page: Page) -> None:
     page.goto("/style_depths?view=together&picture=coffee&style=dots&layer=relu1b")
-    square = page.get_by_role("application", name=re.compile("fire together")).last
+    square = page.get_by_role("application", name=re.compile("respond together")).last
     expect(square).to_be_visible(timeout=PAINTED)
     told = page.locator(".words[aria-live]").last
     expect(told).not_to_be_empty(timeout=PAINTED)
@@ -65,7 +65,7 @@ def test_a_pair_is_chosen_in_the_square_with_the_keyboard(page: Page) -> None:
     square.press("ArrowDown")
     square.press("ArrowDown")
     expect(told).to_contain_text(" and ")
-    names = re.findall(r"\d+(?= \(|:| and)", told.inner_text())
+    names = re.findall(r"neuron (\d+)", told.inner_text())
     square.press("Enter")
     expect(page).to_have_url(re.compile(f"pair={names[0]}(,|%2C){names[1]}"), timeout=PAINTED)
 

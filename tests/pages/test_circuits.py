@@ -35,7 +35,7 @@ def kernels(app: AppTest, title: str) -> list[dict[str, Any]]:
     return next((it["tiles"] for it in data if it.get("label") == title), [])
 
 
-def test_it_shows_what_a_neuron_listens_to_and_feeds(stand_in: StandIn) -> None:
+def test_it_shows_what_a_neuron_reads_and_feeds(stand_in: StandIn) -> None:
     names = [it.name for it in stand_in.network.shown]
     app = open_at("circuits", layer=names[1], unit="1")
     shown = graph(app)
@@ -48,7 +48,7 @@ def test_it_shows_what_a_neuron_listens_to_and_feeds(stand_in: StandIn) -> None:
     assert all(it["id"] and it["kind"] in ("for", "against") for it in shown["edges"])
     words = html(app)
     assert "This neuron " in words and "With this connection cut" in words
-    tiles = kernels(app, "What it listens to") + kernels(app, "What it feeds")
+    tiles = kernels(app, "What it reads") + kernels(app, "What it feeds")
     assert tiles and all(it["beside"].startswith("data:image/png") for it in tiles)
     assert all(it["detail"].startswith("measured ") for it in tiles)
 
@@ -97,7 +97,7 @@ def test_large_networks_are_measured_in_the_background(
     assert "By its weights alone" in html(app)
     nodes, edges = graph(app)["nodes"], graph(app)["edges"]
     assert len(nodes) > 2 and any(it["chosen"] for it in nodes)
-    assert edges and not kernels(app, "What it listens to")
+    assert edges and not kernels(app, "What it reads")
 
 
 def test_a_damaged_file_is_measured_again(stand_in: StandIn) -> None:

@@ -199,7 +199,7 @@ def test_depths_are_shown_side_by_side(stand_in: StandIn) -> None:
     shown = stand_in.network.shown[:-1]
     assert page.count("<figure>") == len(shown)
     assert page.count('alt="Dream of') == len(shown)
-    assert page.count("taken for") == len(shown)
+    assert page.count("answer: ") == len(shown)
     # The units of the tiny network have no labels, so there is one table.
     assert page.count('<table class="heat"') == 1
     assert Gallery(server_state.jobs()).count(Search()) == 0

@@ -221,14 +221,20 @@ def captions(app: AppTest) -> str:
 def test_neurons_are_found_by_what_they_stand_for(labelled: StandIn) -> None:
     first, second = (layer.name for layer in labelled.network.shown[:2])
     app = visit(layer=first)
-    assert [it["caption"] for it in grid_tiles(app)] == ["red", "eye", "neuron 2", "disc", "red"]
+    assert [it["caption"] for it in grid_tiles(app)] == [
+        "0 (red)",
+        "1 (eye)",
+        "neuron 2",
+        "3 (disc)",
+        "4 (red)",
+    ]
     app = find(app, " eyes ")
     assert query(app) == {"network": "sketchnet", "layer": first, "find": "eyes"}
     assert "2 neurons in 2 layers." in html(app)
     assert found(app) == [f"{second} 0", f"{first} 1"]
     assert 'The name has "eye"' in html(app)
     (tile, _) = grid_tiles(app)
-    assert (tile["caption"], tile["detail"]) == ("eye", f"{second} 0 \N{MIDDLE DOT} 0.50")
+    assert (tile["caption"], tile["detail"]) == ("0 (eye)", f"{second} \N{MIDDLE DOT} 0.50")
     app.button(key="leave search").click().run()
     assert query(app) == {"network": "sketchnet", "layer": first}
     assert app.text_input(key="find").value == ""

@@ -78,8 +78,8 @@ def test_3_edges_are_lost_in_the_fourth_stage() -> None:
 def test_4_paintings_are_told_apart_by_what_fires_together() -> None:
     app = visit("lessons", lesson="4")
     found = reveal(app)
-    assert "Measured: which fire together." in verdict(app)
-    assert min(found["which fire together"].values()) >= 0.9
+    assert "Measured: which respond together." in verdict(app)
+    assert min(found["which respond together"].values()) >= 0.9
 
 
 def test_5_what_content_wins_style_loses() -> None:
@@ -132,15 +132,22 @@ def test_8_many_neurons_know_stripes() -> None:
 
 def test_9_a_wheel_is_built_of_spokes_and_round_things() -> None:
     app = visit("lessons", lesson="9")
-    assert "neuron 79 of relu5b</b><small>spoke" in html(app) and "% weaker" in html(app)
+    assert "79 (spoke)</b><small>of relu5b" in html(app)
+    # Nothing is cut at first, and nothing shows what would be measured.
+    assert "% weaker" not in html(app) and "with all connections" in html(app)
     found = reveal(app)
     assert "Measured: 5 to 25%." in verdict(app)
-    assert max(found["measured"], key=found["measured"].__getitem__) == "disc (171)"
+    assert max(found["measured"], key=found["measured"].__getitem__) == "171 (disc)"
     # What the weights predict has the same sign, and the ReLU makes it too large.
     for name, share in found["measured"].items():
         assert share * found["predicted"][name] > 0
     other = visit("lessons", lesson="9", cut="4")
-    assert "with the connection to tier cut" in html(other)
+    page = html(other)
+    assert re.search(r"with the connection to \d+ \(tier\) cut", page) and "% weaker" in page
+    data = [json.loads(it.proto.json) for it in other.get("bidi_component") if it.proto.json]
+    tiles = next(it["tiles"] for it in data if "wheels" in it.get("label", ""))
+    (cut,) = [it for it in tiles if it["chosen"]]
+    assert cut["detail"].startswith("cut: responds ")
 
 
 def test_training_makes_the_nines_agree() -> None:

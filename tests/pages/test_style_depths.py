@@ -241,16 +241,24 @@ def test_a_pair_is_shown_with_both_neurons_and_where_they_fire(stand_in: StandIn
         f"{what} {unit}" for unit in (4, 1) for what in ("neuron", "painting", "picture")
     ]
     assert all(it["picture"] for it in tiles)
-    assert "Neurons 4 and 1" in html(app)
+    assert "Neuron 4 and neuron 1" in html(app)
     drawn = [it for it in stand_in.rendered if isinstance(it, NeuronRecipe)]
     assert {4, 1} <= {unit for it in drawn for unit in it.units}
-    squares = [it for it in data_of(app) if "together" in it]
-    assert [it["label"].partition(" in ")[0] for it in squares] == 2 * [
-        "Which neurons of 3 fire together"
+    squares = [it for it in data_of(app) if "ends" in it]
+    assert [it["label"].partition(". ")[0] for it in squares] == 3 * [
+        "Which neurons of 3 respond together"
     ]
     for it in squares:
         row, col = it["marked"]
-        assert [it["names"][row], it["names"][col]] == ["4", "1"]
+        assert [it["names"][row], it["names"][col]] == ["neuron 4", "neuron 1"]
+    # The third square says how much more often in one of the two pictures.
+    here = row * len(it["names"]) + col
+    painted, seen = (float(it["values"][here].split()[1]) for it in squares[:2])
+    told = squares[2]["values"][here]
+    if told != "alike":
+        share, _, where = told.partition(" more in ")
+        assert float(share) == pytest.approx(abs(painted - seen), abs=0.011)
+        assert where == ("the style" if painted > seen else "the content")
 
 
 def test_pictures_above_the_slider_are_drawn_after_everything_else(stand_in: StandIn) -> None:

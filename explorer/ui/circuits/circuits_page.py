@@ -16,7 +16,7 @@ from explorer.charts import depth_colours
 from explorer.library import background_task, catalogue, circuits
 from explorer.library.circuits import CircuitPlace
 from explorer.reports import circuit_report
-from explorer.text import formatting
+from explorer.text import formatting, neuron_names
 from explorer.text.formatting import percent
 from explorer.ui import (
     job_requests,
@@ -115,8 +115,8 @@ def show(
     """
     where = f"of {layer.name} in {title_of(network.name)}"
     name = circuit_report.unit_name(network, UnitRef(layer.name, unit))
-    title, line = (name, f"Neuron {unit} {where}") if name else (f"Neuron {unit}", where)
-    html_snippets.heading(title, line, layer.depth)
+    title = f"Circuit of {neuron_names.long_name(unit, name)}"
+    html_snippets.heading(title, where, layer.depth)
     if words := circuit_meter.no_circuit(network, layer):
         st.caption(formatting.escape_markdown(words))
         return
@@ -230,7 +230,7 @@ def _show_graph(
             share = circuit_report.strength(near[unit].share)
             note = f"{node.layer} {share}"
             words = f"{words}, {share}"
-        tile = pictures[node.layer].tile(node.unit, "", previews, PIXELS)
+        tile = pictures[node.layer].tile(node.unit, previews, PIXELS)
         nodes.append(
             GraphNode(
                 id=unit_id(unit),

@@ -55,7 +55,7 @@ def show_edge(
     """Show a connection: both neurons, the kernel between them, and how strong it is."""
 
     def figure(unit: UnitRef) -> str:
-        tile = pictures[unit.layer].tile(unit.unit, "", previews, PIXELS)
+        tile = pictures[unit.layer].tile(unit.unit, previews, PIXELS)
         words = circuit_report.unit_words(network, unit)
         shown = "<span></span>"
         if tile.picture:
@@ -112,7 +112,7 @@ def show_connections(
     inputs, readers = circuit.inputs(circuit.middle), circuit.readers(circuit.middle)
     most = max((abs(one) for it in inputs for row in it.kernel for one in row), default=None)
     side(
-        "What it listens to",
+        "What it reads",
         "Neurons, with the weights of connections: orange excites, blue inhibits, pale is weak.",
         [(it, it.source) for it in inputs],
         most,
@@ -144,7 +144,7 @@ def _tile(
     share = circuit_report.strength(edge.share)
     measured = "" if edge.measured is None else circuit_report.strength(edge.measured)
     words = circuit_report.unit_words(network, other)
-    tile = pictures.tile(other.unit, "", previews, SMALL_PIXELS)
+    tile = pictures.tile(other.unit, previews, SMALL_PIXELS)
     return PictureTile(
         id=edge_text(edge),
         label=f"{words}, {share}" + (f", measured {measured}" if measured else ""),

@@ -110,16 +110,20 @@ def page_css(name: str) -> None:
     st.html(PAGE_ASSETS / f"{name}.css")
 
 
-def complete_navigation(menu: int) -> None:
-    """Mark the menu of the navigation that has the open page, as Streamlit marks only links.
+def complete_navigation(menu: int, section: str, title: str) -> None:
+    """Mark the menu that has the open page, as Streamlit marks only links, and write its name.
 
     This adds an invisible component, which also names the navigation of phones.
 
     Args:
         menu: place of the menu in the navigation, from 1; 0 if no menu has the page.
+        section: name of the menu; may be empty.
+        title: title of the page, which is written behind the menus if one of them has it.
     """
+    here = f"{section} \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} {title}" if menu else ""
+    data = {"menu": menu, "here": here}
     with st.container(key="navigation"):
-        mount_component("navigation", "<span></span>", "menus", {"menu": menu}, "nothing", None)
+        mount_component("navigation", "<span></span>", "menus", data, "nothing", None)
 
 
 def skeleton(words: str, whole: bool = False) -> None:

@@ -1,9 +1,10 @@
 // Completes Streamlit's navigation: says which menu has the open page, which Streamlit marks only
-// for links; gives the button that opens the navigation on a phone its visible name; and takes the
+// for links, and writes the page's name behind the menus; gives the button that opens the navigation on a phone its visible name; and takes the
 // roles of a list from the navigation on a phone, whose sections are no items of a list. With nothing
 // in focus, the keys that scroll a page do so, too: here a part of the page scrolls, not the document.
 
 let menu = 0;
+let here = "";
 
 function complete() {
   document.querySelectorAll('[data-testid="stTopNav"] > *').forEach((item, at) => {
@@ -12,6 +13,8 @@ function complete() {
     if (at + 1 === menu) button.setAttribute("aria-current", "true");
     else button.removeAttribute("aria-current");
   });
+  // The rules of all pages write it behind the menus.
+  document.querySelector('[data-testid="stTopNav"]')?.setAttribute("data-here", here);
   document.querySelector('[data-testid="stExpandSidebarButton"]')?.setAttribute("aria-label", "Menu");
   for (const list of document.querySelectorAll('[data-testid="stSidebarNavItems"]')) {
     list.setAttribute("role", "group");
@@ -39,7 +42,7 @@ function scroll(event) {
 const watch = new MutationObserver(complete);
 
 export default function ({ data }) {
-  menu = data.menu;
+  ({ menu, here } = data);
   complete();
   document.addEventListener("keydown", scroll);
   watch.observe(document.body, { childList: true, subtree: true });

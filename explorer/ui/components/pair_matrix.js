@@ -21,7 +21,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (image.getAttribute("src") !== data.picture) image.src = data.picture;
   box.setAttribute("aria-label", data.label);
   box.classList.toggle("chosen", data.chosen);
-  box.style.maxWidth = words.style.maxWidth = `${data.side}px`;
+  const scale = parentElement.querySelector(".scale");
+  for (const it of [box, scale, words]) it.style.maxWidth = `${data.side}px`;
+  scale.querySelectorAll("span").forEach((it, at) => (it.textContent = data.ends[at]));
+  scale.querySelector("i").style.background = `linear-gradient(90deg, ${data.colours})`;
   box.querySelectorAll(".mark").forEach((mark, at) => put(mark, marked?.[at], count));
   // What is pointed at stays when the page runs again.
   let place = JSON.parse(box.dataset.place ?? "null");
@@ -34,7 +37,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (!told) return;
     const [row, col] = told;
     const both = row === col ? data.names[row] : `${data.names[row]} and ${data.names[col]}`;
-    words.textContent = `${both}: together ${data.together[count * row + col]}`;
+    words.textContent = `${both}: ${data.values[count * row + col]}`;
   };
   const pick = () => {
     if (data.chosen && place && place[0] !== place[1]) setTriggerValue("pick", place.join(" "));

@@ -67,6 +67,8 @@ def show_dreams(
         figure_row(images, picture.size, "depths", min(total, 3), "not dreamt yet")
         if any(it.url is None and it.sample for it in images):
             st.caption(f"Faint until they are dreamt: {_sample().title}, as an example.")
+        elif words := probe.caveat(network):
+            st.caption(formatting.escape_markdown(words))
 
     if finished == total:
         measured = incremental.draw_then_measure(
@@ -115,7 +117,7 @@ def _captioned(
     classes = "\N{NO-BREAK SPACE}"
     if measured is not None and measured.classes:
         likeliest = (f"{it} {percent(share)}" for it, share in measured.classes[:2])
-        classes = "taken for " + ", ".join(likeliest)
+        classes = "answer: " + ", ".join(likeliest)
     return captioned(
         image,
         preview,
@@ -162,8 +164,6 @@ def show_charts(
     html_snippets.section(
         "What the network takes each dream for", "The probabilities of the likeliest classes."
     )
-    if words := probe.caveat(network):
-        st.caption(formatting.escape_markdown(words))
     colour = depth_colours.depth_colour(0.5)
     table, name = tabulate_classes(measured), f"{network.name}-depths-classes"
     chart.show_table(table, names, percent, colour, 1.0, "classes", name)

@@ -5,7 +5,7 @@ import streamlit as st
 from core.analysis import unit_labels
 from core.networks.network import Network
 from explorer.store.results import StoredPicture
-from explorer.text import formatting, layer_summary
+from explorer.text import formatting, layer_summary, neuron_names
 from explorer.ui import (
     download_buttons,
     image_picker,
@@ -36,8 +36,8 @@ def show_head(network: Network, dream: dream_view.DreamView) -> None:
     if recipe.guide:
         line = "The picture is changed so that the layer sees in it what it sees in the guide."
     elif recipe.units:
-        names = [(unit, unit_labels.unit_name(network, layer, unit)) for unit in recipe.units]
-        units = [f"neuron {unit} ({name})" if name else f"neuron {unit}" for unit, name in names]
+        labels = [(unit, unit_labels.unit_name(network, layer, unit)) for unit in recipe.units]
+        units = [neuron_names.long_name(unit, label) for unit, label in labels]
         line = f"The picture is changed for {', '.join(units)} alone."
     with st.container(key="dream-head", horizontal=True, vertical_alignment="center"):
         html_snippets.heading(f"Dream of {layer.name}", line, layer.depth)

@@ -40,17 +40,17 @@ SAMPLE_POLL_SECONDS = 2.0
 # above the pictures.
 SHOWN = {
     "": (
-        "What they want",
-        "Each picture was computed: it is what one neuron wants to see most. A word names what the "
-        "neuron picks out in drawings, if that is clear; the picture need not look like it.",
+        "Computed pictures",
+        "Each picture was computed so that one neuron responds strongly to it. A word names what "
+        "the neuron singles out in drawings, if that is clear; the picture need not look like it.",
     ),
     urls.CROPS: (
-        "What they find",
+        "Real pictures",
         "Each square has nine crops: the parts of {} that excite one neuron most.",
     ),
     urls.BOTH: (
         "Both",
-        "Left: what one neuron wants to see. Right: what excites it most among {}.",
+        "Left: computed for one neuron. Right: what excites it most among {}.",
     ),
 }
 CLICK = "Click one to see it large."

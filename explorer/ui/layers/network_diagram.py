@@ -16,7 +16,7 @@ from core.networks.block_graph import IMAGE, BlockGraph, BlockNode, block_graph
 from core.networks.known_networks import title_of
 from explorer import thumbnails
 from explorer.charts import depth_colours
-from explorer.text import formatting, layer_summary
+from explorer.text import formatting, layer_summary, neuron_names
 from explorer.ui import image_picker, link_problems, server_state, url_controls, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.components.node_graph import GraphEdge, GraphNode, node_graph
@@ -29,7 +29,8 @@ OPEN = "open"
 ONE = "one"
 MAPS: Mapping[str, str] = {"": "All neurons", ONE: "One neuron"}
 EXPLAINED: Mapping[str, str] = {
-    "": "Bright places excite the neurons of a layer most (mean of all its neurons).",
+    "": "Each map shows where in the picture a layer responds: bright is strong (mean of all its "
+    "neurons).",
     ONE: "Each map is that of one neuron: the one of its layer whose response differs most from "
     "place to place.",
 }
@@ -187,7 +188,8 @@ def graph_node(network: Network, node: BlockNode, graph: BlockGraph, drawn: Draw
     if layer == network.class_layer and drawn.answer is not None:
         title, note = drawn.answer
     elif found.unit is not None:
-        note = unit_labels.unit_name(network, layer, found.unit) or f"neuron {found.unit}"
+        name = unit_labels.unit_name(network, layer, found.unit)
+        note = neuron_names.short_name(found.unit, name)
     sources = [it.source or "the picture" for it in graph.edges if it.target == node.name]
     kind = f"convolution {describe_kind(node)}" if node.kernels else describe_kind(node)
     label = (

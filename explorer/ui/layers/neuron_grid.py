@@ -8,17 +8,12 @@ from core.networks import Layer, Network
 from core.networks.known_networks import title_of
 from explorer import layer_pages, thumbnails
 from explorer.store.results import StoredPicture
-from explorer.text import formatting
+from explorer.text import formatting, neuron_names
 from explorer.ui import urls
 from explorer.ui.components.tiles import PictureTile, tile_grid
 
 # Side of the pictures in pixels: enough for the widest tile of a grid on a common screen.
 TILE_PIXELS = 128
-
-
-def neuron_title(unit: int, name: str) -> str:
-    """Return the text for a unit: ``neuron 12, eye``, or ``neuron 12`` if ``name`` is empty."""
-    return f"neuron {unit}, {name}" if name else f"neuron {unit}"
 
 
 def link_grid(
@@ -72,8 +67,6 @@ def show_tiles(
         else:
             own = unit_tile(unit, name, found.get(unit), previews.get(unit))
             pictures.append(replace(own, beside=seen))
-    # Every tile has a caption, so that the rows are even.
-    pictures = [replace(it, caption=it.caption or f"neuron {it.id}") for it in pictures]
     label = f"Neurons of {layer.name} in {title_of(network.name)}, page {page}"
     return tile_grid(pictures, "tiles", label, pairs=show == urls.BOTH, set_key=show)
 
@@ -86,9 +79,9 @@ def crops_tile(unit: int, name: str, crops: str | None) -> PictureTile:
         name: label of the unit; may be empty.
         crops: URL of the sheet of crops; None if it is not made.
     """
-    who = neuron_title(unit, name)
+    who, caption = neuron_names.long_name(unit, name), neuron_names.short_name(unit, name)
     what = "what excites it most" if crops else "not cut out yet"
-    return PictureTile(str(unit), f"{who}, {what}", crops, str(unit), caption=name)
+    return PictureTile(str(unit), f"{who}, {what}", crops, str(unit), caption=caption)
 
 
 def unit_tile(
@@ -98,6 +91,7 @@ def unit_tile(
     preview: bytes | None = None,
     place: str = "",
     pixels: int = TILE_PIXELS,
+    caption: str = "",
 ) -> PictureTile:
     """Return a tile with the feature visualization of one unit.
 
@@ -108,14 +102,16 @@ def unit_tile(
         preview: the encoded unfinished picture; None if there is none.
         place: text that a click returns; if empty, the number of the unit.
         pixels: height and width of the thumbnail on the tile.
+        caption: text beneath the picture; by default the name of the unit.
     """
-    who = neuron_title(unit, name)
+    who = neuron_names.long_name(unit, name)
+    caption = caption or neuron_names.short_name(unit, name)
     place = place or str(unit)
     if picture is None and preview is not None:
         url = thumbnails.data_url(preview)
-        return PictureTile(place, f"{who}, unfinished", url, caption=name, preview=True)
+        return PictureTile(place, f"{who}, unfinished", url, caption=caption, preview=True)
     if picture is None:
-        return PictureTile(place, f"{who}, not drawn yet", caption=name)
+        return PictureTile(place, f"{who}, not drawn yet", caption=caption)
     silent, activation = picture.silent, float(picture.facts["activation"])
     reached = formatting.number(activation)
     return PictureTile(
@@ -124,6 +120,6 @@ def unit_tile(
         picture=thumbnails.thumbnail(picture.image, pixels),
         title=str(unit),
         note="" if silent else reached,
-        caption=name,
+        caption=caption,
         silent=silent,
     )

@@ -25,7 +25,7 @@ EXAMPLES = ("stripes", "eye", "red", "edge", "wheel", "dog", "fish", "snake", "c
 
 @dataclass(frozen=True)
 class UnitQuery:
-    """What the visitor wants to see, by the URL.
+    """What the visitor asks for, by the URL.
 
     Attributes:
         text: the text of the search; "" for the units of the layer that is shown.

@@ -190,13 +190,11 @@ def _tile(
 ) -> PictureTile:
     """Return the tile of a unit, with its name, and beneath it its layer, number and value."""
     it = found.named
-    tile = pictures[it.layer].tile(it.unit, it.name, previews)
+    tile = pictures[it.layer].tile(it.unit, previews)
     value = values.get((it.layer, it.unit))
-    detail = f"{it.layer} {it.unit}"
     return replace(
         tile,
         label=f"{tile.label}, {it.layer}{f': {found.why}' if found.why else ''}",
-        caption=it.name or f"neuron {it.unit}",
-        detail=detail if value is None else f"{detail} \N{MIDDLE DOT} {value}",
+        detail=it.layer if value is None else f"{it.layer} \N{MIDDLE DOT} {value}",
         opens=True,
     )

@@ -12,6 +12,7 @@ from core.neurons import render_neurons
 from core.recipes.neuron import NeuronRecipe
 from explorer import layer_pages
 from explorer.store.results import StoredPicture
+from explorer.text import neuron_names
 from explorer.ui import job_requests, job_status, server_state
 from explorer.ui.components.layer_pickers import SliderStop, depth_slider, slider_stop
 from explorer.ui.components.tiles import PictureTile
@@ -49,23 +50,26 @@ class SmallPictures:
     def tile(
         self,
         unit: int,
-        caption: str,
         previews: job_status.Previews | None = None,
         pixels: int = neuron_grid.TILE_PIXELS,
+        note: str = "",
     ) -> PictureTile:
         """Return a tile of a unit; a click returns the layer and the unit, such as ``relu3b 12``.
 
         Args:
             unit: number of the unit.
-            caption: text beneath the picture.
             previews: previews of unfinished pictures.
             pixels: height and width of the thumbnail on the tile.
+            note: what stands behind the unit's name beneath the picture; may be empty.
         """
+        label = unit_labels.unit_name(self.network, self.layer, unit)
+        name = neuron_names.short_name(unit, label)
+        caption = f"{name} \N{MIDDLE DOT} {note}" if note else name
         preview = None
         if self.recipe is not None and previews is not None:
             preview = previews.get((self.recipe.key, unit))
         place = f"{self.layer.name} {unit}"
-        return neuron_grid.unit_tile(unit, caption, self.find(unit), preview, place, pixels)
+        return neuron_grid.unit_tile(unit, label, self.find(unit), preview, place, pixels, caption)
 
 
 def clearest_picture(network: Network, layer: Layer) -> bytes | None:

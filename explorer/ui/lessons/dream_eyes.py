@@ -94,17 +94,17 @@ def answer(context: LessonContext) -> MeasuredAnswer | None:
     deepest = list(values)[-1]
     return MeasuredAnswer(
         right,
-        f"For the dream of {right}, neurons of eyes are {values[right]:.1f} times as active as for "
-        f"the picture; for that of {deepest}, {values[deepest]:.1f} times.",
+        f"To the dream of {right}, neurons of eyes respond {values[right]:.1f} times as strongly "
+        f"as to the picture; to that of {deepest}, {values[deepest]:.1f} times.",
         {"activation of eye neurons, times": values},
         "{:.1f}".format,
         feedback.highest(
             right,
             {name: f"{value:.1f}" for name, value in values.items()},
-            "for the dream of {} it is {} times",
+            "to the dream of {} it is {} times",
         ),
         "The reason: an eye is a dot in a ring, small and frequent. It needs few layers, and "
-        "deeper ones look for larger things."
+        "neurons of deeper layers respond to larger things."
         if right != deepest
         else "",
     )

@@ -8,7 +8,6 @@ import torch
 from PIL import Image
 
 from core import paintings
-from core.analysis import unit_labels
 from core.experiments import lesson_measures
 from core.images import image_io
 from core.networks import Layer, Network
@@ -17,13 +16,16 @@ from core.style.gram_matrix import ChannelCorrelations, channel_correlations
 from explorer import thumbnails
 from explorer.text.formatting import percent
 from explorer.ui import chart, job_status, server_state, url_controls, urls
+from explorer.ui.components import html_snippets
 from explorer.ui.components.figure_row import CaptionedImage, figure_row
+from explorer.ui.components.pair_matrix import difference_scale
 from explorer.ui.components.tiles import tile_grid
-from explorer.ui.layers import neuron_grid, small_pictures
+from explorer.ui.layers import small_pictures
 from explorer.ui.lessons import feedback, lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext
 from explorer.ui.lessons.lesson_question import MeasuredAnswer
 from explorer.ui.lessons.remembered import remembered
+from explorer.ui.style import gram_view
 
 ONE, OTHER = "swirls", "mosaic"
 # Name of the second painting if it is the first one, cut into squares in random order; and the
@@ -36,7 +38,7 @@ NEURONS = 24
 SQUARE_PIXELS = 300
 # (height, width) of the paintings as they are shown: the matrices below them need no scrolling.
 PROPORTION = (2, 3)
-PLACES, TOGETHER, ALIKE = "which fire where", "which fire together", "both the same"
+PLACES, TOGETHER, ALIKE = "which respond where", "which respond together", "both the same"
 CLEARLY = 0.1
 
 
@@ -56,7 +58,7 @@ def stage(context: LessonContext) -> None:
     strongest = set(energy.topk(min(NEURONS, len(energy))).indices.tolist())
     order = [it for it in found[0].order() if it in strongest]
     order += sorted(strongest - set(order))
-    names = [_name(network, layer, unit) for unit in range(layer.channels)]
+    names = gram_view.unit_names(network, layer)
     for column, name, it in zip(columns, paintings_picked, found, strict=True):
         with column:
             figure_row([CaptionedImage(title_of(name), painting_url(name))], PROPORTION)
@@ -65,10 +67,27 @@ def stage(context: LessonContext) -> None:
                 [names[unit] for unit in order],
                 f"square {context.key} {column is columns[0]}",
                 f"together-{layer.name}-{name}".replace(" ", "-"),
-                f"Which neurons of {layer.name} fire together in {title_of(name)}",
+                f"Which neurons of {layer.name} respond together in {title_of(name)}",
                 SQUARE_PIXELS,
             )
-    _show_pair(context, layer, found, paintings_picked)
+    one, other = (it.cosines[order][:, order].numpy() for it in found)
+    difference, pair = st.columns(2, gap="medium")
+    if paintings_picked[0] != paintings_picked[1]:
+        with difference:
+            html_snippets.side_heading("Where they differ")
+            chart.show_square(
+                one - other,
+                [names[unit] for unit in order],
+                f"difference {context.key}",
+                f"difference-{layer.name}-{paintings_picked[0]}-{paintings_picked[1]}".replace(
+                    " ", "-"
+                ),
+                f"Where the Gram matrices of {layer.name} differ",
+                SQUARE_PIXELS,
+                scale=difference_scale(one - other, *map(title_of, paintings_picked)),
+            )
+    with pair:
+        _show_pair(context, layer, found, paintings_picked)
 
 
 def _pick_painting(context: LessonContext, default: str, name: str) -> None:
@@ -127,10 +146,6 @@ def painting_url(name: str) -> str:
     return thumbnails.shrink(painting_image(name), lesson_context.THUMBNAIL_PIXELS)
 
 
-def _name(network: Network, layer: Layer, unit: int) -> str:
-    return neuron_grid.neuron_title(unit, unit_labels.unit_name(network, layer, unit))
-
-
 def _show_pair(
     context: LessonContext,
     layer: Layer,
@@ -148,18 +163,15 @@ def _show_pair(
     where = one if more > 0 else other
     st.html(
         f'<p class="fact-words lesson-pair">These two neurons differ most between the paintings. '
-        f"How often they fire together (0 never, 1 always): {cosines[0]:.2f} in {one}, "
-        f"{cosines[1]:.2f} in {other}. So what they look for occurs together in {where}."
+        f"How often they respond together (0 never, 1 always): {cosines[0]:.2f} in {one}, "
+        f"{cosines[1]:.2f} in {other}. So what they respond to occurs together in {where}."
         "</p>"
     )
     pictures = small_pictures.plan_small_pictures(context.network, layer, sorted({first, second}))
 
     def show(previews: job_status.Previews) -> None:
-        tiles = [
-            pictures.tile(unit, _name(context.network, layer, unit), previews)
-            for unit in (first, second)
-        ]
-        tile_grid(tiles, "pair", f"{layer.name} {first} and {second}", columns=6)
+        tiles = [pictures.tile(unit, previews) for unit in (first, second)]
+        tile_grid(tiles, "pair", f"{layer.name} {first} and {second}", columns=2)
 
     lesson_context.show_recipes(context, "pair", pictures.recipes, show)
 
@@ -197,15 +209,15 @@ def answer(context: LessonContext) -> MeasuredAnswer:
         right = ALIKE
     return MeasuredAnswer(
         right,
-        f"Comparing which neurons fire together finds the right half in {percent(by_style)} of all "
-        f"cases, comparing which fire where in {percent(by_place)} (mean over the layers); "
+        f"Comparing which neurons respond together finds the right half in {percent(by_style)} of "
+        f"all cases, comparing which respond where in {percent(by_place)} (mean over the layers); "
         f"guessing would in {percent(1 / (2 * len(PAINTINGS) - 1))}.",
         {TOGETHER: style, PLACES: places},
         percent,
         feedback.by_option(
             {
                 PLACES: "But the halves of a painting show different things at the same place.",
-                TOGETHER: "But here, places tell more than what fires together.",
+                TOGETHER: "But here, places tell more than what responds together.",
                 ALIKE: "But one of them is right clearly more often.",
             }
         ),

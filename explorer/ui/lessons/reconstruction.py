@@ -58,7 +58,7 @@ def stage(context: LessonContext) -> None:
     """Show an image, and its reconstruction from the chosen layer."""
     picked = image_picker.pick_image("picture", SAMPLE, context.problems)
     layers = lesson_context.sample_layers(context.network)
-    layer = lesson_context.layer_slider(context, layers, min(2, len(layers) - 1))
+    layer = lesson_context.layer_slider(context, layers, 0)
 
     def describe(image: bytes | None) -> tuple[Sequence[str], ...]:
         if image is None:

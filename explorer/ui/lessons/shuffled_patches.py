@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core.analysis import crops, unit_labels
+from core.analysis import crops
 from core.errors import ExplorerError
 from core.experiments import lesson_measures
 from core.images import image_io
@@ -129,10 +129,7 @@ def _show_units(context: LessonContext, layer: Layer, response: MeanResponse, pl
     name = place.split()[0]
 
     def show(previews: job_status.Previews) -> None:
-        tiles = []
-        for unit in units:
-            caption = unit_labels.unit_name(network, layer, unit) or f"neuron {unit}"
-            tiles.append(pictures.tile(unit, caption, previews))
+        tiles = [pictures.tile(unit, previews) for unit in units]
         label = f"Neurons of {layer.name} in {title_of(network.name)}, picture {name}"
         neuron_grid.link_grid(network, tiles, f"unusual {name}", label, COUNT, place)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from core.analysis import unit_effects, unit_labels
+from core.analysis import unit_effects
 from core.analysis.picture_sample import PictureSample
 from core.analysis.unit_effects import EffectMeter, UnitEffect
 from core.errors import ExplorerError
@@ -23,7 +23,7 @@ from explorer.ui.lessons.remembered import remembered
 
 FIRST_DEPTH = 0.64
 # Numbers of neurons that can be turned off in the experiment, and the first one.
-COUNTS, FIRST = (0, 1, 2, 4, 8, 16, 24, 32, 48, 64), 8
+COUNTS, FIRST = (0, 1, 2, 4, 8, 16, 24, 32, 48, 64), 1
 # Neurons that are shown, and drawings: the first of each class of stripes, and some others.
 SHOWN, OTHERS = 8, ("house", "cat", "wheel", "sea")
 PIXELS = 192
@@ -99,12 +99,7 @@ def _show_neurons(context: LessonContext, layer: Layer, units: Sequence[int]) ->
     pictures = small_pictures.plan_small_pictures(network, layer, units)
 
     def show(previews: job_status.Previews) -> None:
-        tiles = [
-            pictures.tile(
-                unit, unit_labels.unit_name(network, layer, unit) or f"neuron {unit}", previews
-            )
-            for unit in units
-        ]
+        tiles = [pictures.tile(unit, previews) for unit in units]
         label = f"Neurons of {layer.name} in {title_of(network.name)} that respond to stripes"
         neuron_grid.link_grid(network, tiles, "stripes", label, len(tiles))
 

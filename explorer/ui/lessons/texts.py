@@ -75,9 +75,9 @@ LESSONS = (
         "Show it pictures, and see which excite it most: a neuron of the first layer responds to a "
         "colour or to a line of one angle, a later one to stripes or rings.",
         (
-            "The square shows nine crops: the nine places, in 720 drawings, that excite one neuron "
-            "most, each cut to the part that the neuron sees. Zeiler and Fergus looked into "
-            "networks in this way in 2014.",
+            "The left square shows nine crops: the nine places, in 720 drawings, that excite one "
+            "neuron most, each cut to the part that the neuron sees. Zeiler and Fergus looked into "
+            "networks in this way in 2014. The right square was computed for the same neuron.",
             "Look at several neurons of a layer, then go deeper. What do the nine have in common?",
         ),
         "In the deepest layer, how many of a neuron's nine drawings show the same kind of thing?",
@@ -88,13 +88,13 @@ LESSONS = (
     Lesson(
         3,
         "Content",
-        "The content of a picture is its activations at some layer; two pictures have the same "
-        "content if these activations hardly differ, place by place.",
+        "The content of a picture is how strongly each neuron of a layer responds at each place. "
+        "Two pictures have the same content if these responses are nearly equal.",
         (
             "The second picture began as noise. Step by step it was changed until one layer "
-            "had the same activations for it as for the first picture. So it shows what this layer "
-            "still records; whatever it does not record came out at random.",
-            "Move to the shallowest layer: almost nothing is lost. Then go deeper.",
+            "had nearly the same activations for it as for the first picture. So it shows what "
+            "this layer records; whatever it does not record came out at random.",
+            "The shallowest layer loses almost nothing. Now go deeper: what is lost first?",
         ),
         "Which is the first layer that keeps less than two thirds of the picture's edges?",
         "Edges are the tenth of all pixels where the brightness changes most. An edge is kept if "
@@ -104,18 +104,18 @@ LESSONS = (
     Lesson(
         4,
         "Style",
-        "Style is which neurons fire together: in one painting the detectors of edges and swirls "
-        "are active at the same places, in another one they are not.",
+        "Style is which neurons respond together: in one painting the neurons of edges and of "
+        "swirls respond at the same places, in another one they do not.",
         (
-            "Each square is a Gram matrix: one painting, seen by one layer. It has a row and a "
-            "column for each neuron, and is bright where two neurons fire at the same places: "
-            "always on the diagonal, where a neuron meets itself. Both squares have the neurons in "
-            "the same order, so you can compare them.",
-            "Choose a layer and two paintings, and look for bright blocks that only one of the "
-            "squares has.",
+            "Below each painting is its Gram matrix at one layer. It has a row and a column for "
+            "each neuron, and is bright where two neurons respond at the same places: always on "
+            "the diagonal, where a neuron is compared with itself. Both have the neurons in the "
+            "same order, so you can compare them.",
+            "Choose a layer and two paintings, and look for blocks that are bright in one of the "
+            "matrices only. The third matrix, further down, shows where they differ.",
         ),
         "Five paintings are cut into halves, and mixed. What finds the other half of each more "
-        "often: comparing which neurons fire where, or which neurons fire together?",
+        "often: comparing which neurons respond where, or which respond together?",
         "Each of the five paintings is cut into a left and a right half. For each half the most "
         "similar one of the other nine is found: once by the activations at each place, once by "
         "the Gram matrix, with the cosine similarity. The chart shows how often it is right.",
@@ -142,8 +142,8 @@ LESSONS = (
         "Which layers the style is taken from is a choice, and some choices are wrong.",
         (
             "Here the style is taken from one layer only. A shallow layer brings colours and the "
-            "grain of the paint, a middle one brings strokes and shapes. And a deep one?",
-            "Try each of them. Which would you call wrong?",
+            "finest marks, a middle one brings strokes and shapes. And a deep one?",
+            "Try each of them. Which results do not look like the painting?",
         ),
         "Which layer brings most of the painting's style when it is used alone?",
         "The style loss is measured at five depths, not only at the layer that was used. 0% is "
@@ -154,14 +154,14 @@ LESSONS = (
         7,
         "The eyes of dreams",
         "Dreams are full of eyes. Perhaps because eyes are simple and frequent, so that layers of "
-        "medium depth already have detectors for them.",
+        "medium depth already have neurons for them.",
         (
-            "A dream changes a picture so that one layer responds more strongly to it: what the "
-            "layer half sees becomes visible. Some of SketchNet's neurons have the label eye, so "
-            "we can measure how much more they respond to the dream.",
+            "A dream changes a picture so that one layer responds more strongly to it: what it "
+            "responds to only weakly becomes clear. Some neurons of SketchNet have the label "
+            "eye, so we can measure how much more they respond to the dream.",
             "Try a shallow and a deep layer: where do you see eyes?",
         ),
-        "The dream of which layer has most eyes?",
+        "Which layer's dream has the most eyes?",
         "How many times as strongly the neurons with the label eye, iris or pupil respond to the "
         "dream as to the picture, compared with typical neurons of their layers. If SketchNet "
         "dreams, the layer that dreamt is left out.",
@@ -169,13 +169,13 @@ LESSONS = (
     Lesson(
         8,
         "Turn off the stripes",
-        "What one neuron knows, others know as well: hardly any answer depends on a single neuron.",
+        "Several neurons respond to the same pattern, so hardly any answer depends on one of them.",
         (
             "Some neurons respond to stripes more than to anything else. So turn them off, the one "
             "that responds most first. Does the network still see stripes?",
-            "Beneath each drawing is its answer, with all neurons and without those. Begin with "
-            "few, then move the slider. Watch the drawings without stripes, too: they should not "
-            "need these neurons.",
+            "Beneath each drawing is the network's answer without those neurons: still the same, "
+            "or another one. Begin with one, then move the slider. Watch the drawings without "
+            "stripes, too: their answers should not need these neurons.",
         ),
         "How many of these neurons must be off before half of the striped drawings get another "
         "answer?",
@@ -186,14 +186,14 @@ LESSONS = (
     Lesson(
         9,
         "How a wheel is built",
-        "A neuron is built from neurons before it: it adds up what they report, some for it and "
-        "some against it.",
+        "A neuron is built from neurons before it: it adds up their activations. Some excite it, "
+        "some inhibit it.",
         (
-            "Of all neurons of its layer, this one responds to wheels most. It never sees the "
-            "picture: it reads the neurons of the layer before, each through a small kernel that "
-            "says where it counts.",
-            "Below it are the eight to which it listens most. What do they look for? Choose one, "
-            "and its connection is cut: how much weaker does the neuron respond to the wheels?",
+            "The neuron at the right responds to wheels more than any other of its layer. It does "
+            "not read the picture: it reads the neurons of the layer before, each through a small "
+            "table of weights, its kernel.",
+            "Below it are the eight that count most for it. Choose one, and its connection is cut: "
+            "how much weaker does the neuron respond to the wheels? Choose it again to undo that.",
         ),
         "Cut the strongest connection of this neuron. How much weaker does it respond to wheels?",
         "Only this connection is cut: the neuron is computed again without this input, which all "
@@ -207,7 +207,7 @@ BELIEFS = (
     Belief(
         "trained",
         2,
-        "Neurons look for things because the network is built that way.",
+        "Neurons respond to things because the network is built that way.",
         "Before training, a network has the same layers and neurons, but random weights. "
         "Show the same 720 drawings to such a network: each of its neurons has its nine, too. "
         "After the measurement, the nine of the neuron that is chosen in the experiment are shown, "

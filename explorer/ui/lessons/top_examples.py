@@ -56,13 +56,15 @@ def stage(context: LessonContext) -> None:
         st.html(
             html_snippets.large_picture_html(sheet, f"Nine crops that excite neuron {unit} most")
         )
-        st.caption("What excites it most, out of 720 drawings; empty parts lie beyond their edges")
+        st.caption("Excites it most, of 720 drawings; grey parts lie beyond their edges")
     with right:
         found = SmallPictures(context.network, layer).find(unit)
         if found is not None:
             url = thumbnails.thumbnail(found.image, PIXELS)
-            st.html(html_snippets.large_picture_html(url, f"What neuron {unit} wants to see"))
-            st.caption("What it wants to see: a picture that began as noise")
+            st.html(
+                html_snippets.large_picture_html(url, f"The picture computed for neuron {unit}")
+            )
+            st.caption("Computed: noise, changed until it excited the neuron")
     name = unit_labels.unit_name(context.network, layer, unit)
     share = lesson_measures.most_common_share(labels(index, layer.name, unit))
     title = f"Neuron {unit} of {layer.name}"

@@ -12,7 +12,7 @@ from core.networks import Layer, Network, depth_sampling
 from core.networks.unit_graph import UnitGraph, UnitRef
 from explorer.charts.kernel_pictures import kernel_picture
 from explorer.reports import html_report
-from explorer.text import formatting
+from explorer.text import neuron_names
 from explorer.text.formatting import percent
 from explorer.ui import job_status, link_problems, page_list, server_state, urls
 from explorer.ui.components import html_snippets
@@ -33,7 +33,7 @@ ENDS = (0.05, 0.25, 0.5)
 
 
 def stage(context: LessonContext) -> None:
-    """Show a neuron of wheels, the neurons that it listens to, and wheels with one of them cut."""
+    """Show a neuron of wheels, the neurons that it reads, and wheels with one of them cut."""
     network = context.network
     layers = _readable_layers(network)
     layer = lesson_context.layer_slider(context, layers, _usual(layers))
@@ -50,8 +50,8 @@ def stage(context: LessonContext) -> None:
     }
 
     def show(previews: job_status.Previews) -> None:
-        own = pictures[layer.name].tile(unit, "", previews, PIXELS)
-        _show_neuron(context, layer, unit, own, edges[cut])
+        own = pictures[layer.name].tile(unit, previews, PIXELS)
+        _show_neuron(context, layer, unit, own, None if cut is None else edges[cut])
         _show_inputs(network, pictures, edges, cut, previews)
 
     recipes = [recipe for it in pictures.values() for recipe in it.recipes]
@@ -106,24 +106,35 @@ def built_from(network: Network, layer: str) -> tuple[int, tuple[CircuitEdge, ..
     return unit, edges
 
 
-def _chosen_cut(context: LessonContext, edges: Sequence[CircuitEdge]) -> int:
-    """Return the number of the connection that the URL cuts; by default the strongest."""
+def _chosen_cut(context: LessonContext, edges: Sequence[CircuitEdge]) -> int | None:
+    """Return the number of the connection that the URL cuts; None for none."""
     with link_problems.collect(context.problems):
-        return min(urls.number("cut", (0, wheel_measures.INPUTS - 1)) or 0, len(edges) - 1)
-    return 0
+        named = urls.number("cut", (0, wheel_measures.INPUTS - 1))
+        return None if named is None else min(named, len(edges) - 1)
+    return None
 
 
 def _show_neuron(
-    context: LessonContext, layer: Layer, unit: int, tile: PictureTile, edge: CircuitEdge
+    context: LessonContext, layer: Layer, unit: int, tile: PictureTile, edge: CircuitEdge | None
 ) -> None:
-    """Show the picture of a neuron beside wheels, with what it loses if a connection is cut."""
+    """Show the picture of a neuron beside wheels, with what it loses if a connection is cut.
+
+    Args:
+        context: the lesson.
+        layer, unit: the neuron.
+        tile: the tile of its picture.
+        edge: the connection that is cut; None for none.
+    """
     network = context.network
     name = _name(network, UnitRef(layer.name, unit))
-    images = [CaptionedImage(f"neuron {unit} of {layer.name}", tile.picture, (name,))]
-    for url, share in wheels_without(network, layer.name, edge):
-        images.append(CaptionedImage("a wheel", url, (change_text(share),)))
-    source = _name(network, edge.source)
-    html_snippets.side_heading(f"The neuron of wheels, with the connection to {source} cut")
+    images = [CaptionedImage(name, tile.picture, (f"of {layer.name}",))]
+    for at, url in enumerate(wheel_urls(network)):
+        words = "with all connections"
+        if edge is not None:
+            words = change_text(cut_shares(network, layer.name, edge)[at])
+        images.append(CaptionedImage("a wheel", url, (words,)))
+    cut = "" if edge is None else f", with the connection to {_name(network, edge.source)} cut"
+    html_snippets.side_heading(f"The neuron that responds most to wheels{cut}")
     figure_row(images)
 
 
@@ -134,9 +145,15 @@ def change_text(share: float) -> str:
     return f"responds {percent(abs(share))} {'weaker' if share > 0 else 'more strongly'}"
 
 
+@server_state.cached(4)
+def wheel_urls(network: Network) -> list[str]:
+    """Return the URL of each wheel that the lesson shows, cached."""
+    return lesson_context.picture_urls(wheel_measures.wheels(network, SHOWN), PIXELS)
+
+
 @server_state.cached(128)
-def wheels_without(network: Network, layer: str, edge: CircuitEdge) -> list[tuple[str, float]]:
-    """Return the URL of each wheel, and how much weaker the neuron responds with an edge cut.
+def cut_shares(network: Network, layer: str, edge: CircuitEdge) -> Sequence[float]:
+    """Return for each wheel by which share the neuron responds weaker with an edge cut, cached.
 
     Args:
         network: the network.
@@ -144,32 +161,37 @@ def wheels_without(network: Network, layer: str, edge: CircuitEdge) -> list[tupl
         edge: the connection.
     """
     pictures = wheel_measures.wheels(network, SHOWN)
-    shares = wheel_measures.cut_for_each(network, edge, pictures)
-    return list(zip(lesson_context.picture_urls(pictures, PIXELS), shares, strict=True))
+    return wheel_measures.cut_for_each(network, edge, pictures)
 
 
 def _show_inputs(
     network: Network,
     pictures: dict[str, SmallPictures],
     edges: Sequence[CircuitEdge],
-    cut: int,
+    cut: int | None,
     previews: job_status.Previews,
 ) -> None:
-    """Show the neurons that a neuron listens to, each with the kernel of the connection."""
+    """Show the neurons that a neuron reads, each with the kernel of the connection."""
     layers = " and ".join(dict.fromkeys(it.source.layer for it in edges))
-    html_snippets.side_heading(f"It listens to these neurons of {layers}: choose one to cut it off")
+    html_snippets.side_heading(f"It reads these neurons of {layers}: choose one to cut it off")
+    st.caption(
+        "Beside each neuron are the weights of its connection, the kernel: orange excites, blue "
+        "inhibits, pale is weak. Names come from drawings, and need not fit the pictures."
+    )
     tiles = []
     for at, edge in enumerate(edges):
         name = _name(network, edge.source)
-        tile = pictures[edge.source.layer].tile(edge.source.unit, name, previews, PIXELS)
-        measured = 0.0 if edge.measured is None else edge.measured
+        tile = pictures[edge.source.layer].tile(edge.source.unit, previews, PIXELS)
+        words = "not cut"
+        if at == cut:
+            words = f"cut: {change_text(edge.measured or 0.0)}"
         tiles.append(
             PictureTile(
                 str(at),
-                f"{name}, {change_text(measured)} without it",
+                f"{name}, {words}",
                 tile.picture,
                 caption=name,
-                detail=f"without it {formatting.signed(-round(100 * measured))}%",
+                detail=words,
                 preview=tile.preview,
                 chosen=at == cut,
                 opens=True,
@@ -179,19 +201,18 @@ def _show_inputs(
     clicked = tile_grid(
         tiles,
         "wheel inputs",
-        f"Neurons of {layers} that the neuron of wheels listens to",
-        lambda it: urls.update_query(cut=it),
+        f"Neurons of {layers} that the neuron of wheels reads",
+        lambda it: urls.update_query(cut=None if it == str(cut) else it),
         COLUMNS,
         pairs=True,
     )
-    st.caption("Beside each neuron is the connection's kernel: orange excites, blue inhibits.")
     if clicked:
         st.rerun()
 
 
 def _name(network: Network, unit: UnitRef) -> str:
-    layer = network.layer(unit.layer)
-    return unit_labels.unit_name(network, layer, unit.unit) or f"neuron {unit.unit}"
+    label = unit_labels.unit_name(network, network.layer(unit.layer), unit.unit)
+    return neuron_names.short_name(unit.unit, label)
 
 
 def choices(network: Network) -> list[dict[str, str]]:
@@ -209,8 +230,8 @@ def answer(context: LessonContext) -> MeasuredAnswer:
     network = context.network
     layer = chosen_layer(network)
     unit, edges = built_from(network, layer.name)
-    measured = {_title(network, it): it.measured or 0.0 for it in edges}
-    predicted = {_title(network, it): it.predicted for it in edges}
+    measured = {_name(network, it.source): it.measured or 0.0 for it in edges}
+    predicted = {_name(network, it.source): it.predicted for it in edges}
     first = max(measured, key=lambda name: measured[name])
     share = measured[first]
     others = sum(1 for it in measured.values() if it > 0) - 1
@@ -222,13 +243,8 @@ def answer(context: LessonContext) -> MeasuredAnswer:
         {"measured": measured, "predicted": predicted},
         percent,
         feedback.by_option(dict.fromkeys(GUESSES, f"Without {first}, it is {percent(share)}.")),
-        "The reason: a wheel has a rim, spokes and a hub, and several neurons report each of them.",
+        "The reason: a wheel has a rim, spokes and a hub. Several neurons respond to each of them.",
     )
-
-
-def _title(network: Network, edge: CircuitEdge) -> str:
-    name = _name(network, edge.source)
-    return name if name.endswith(str(edge.source.unit)) else f"{name} ({edge.source.unit})"
 
 
 def guess_of(share: float) -> str:

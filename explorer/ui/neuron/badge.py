@@ -33,11 +33,11 @@ LEVELS = (
 NO_VERDICT = "How much neurons with random weights reach is not known here, so this is no verdict."
 
 
-def badge_html(index: Index | None, layer: Layer, unit: int) -> str:
+def badge_html(index: Index, layer: Layer, unit: int) -> str:
     """Return HTML of the badge of a unit, or of the reason why it has none.
 
     Args:
-        index: index of the images on which the unit is measured; None for none.
+        index: index of the images on which the unit is measured.
         layer, unit: the unit.
     """
     kind, title, words = _badge(index, layer, unit)
@@ -47,13 +47,8 @@ def badge_html(index: Index | None, layer: Layer, unit: int) -> str:
     )
 
 
-def _badge(index: Index | None, layer: Layer, unit: int) -> tuple[str, str, str]:
+def _badge(index: Index, layer: Layer, unit: int) -> tuple[str, str, str]:
     """Return the CSS class of the badge, its title, and its explanation."""
-    if index is None:
-        words = (
-            "To see whether this neuron tells classes apart, find what excites it, further down."
-        )
-        return "unknown", UNKNOWN, words
     if layer.name not in [it.name for it in index.plan.layers]:
         return "unknown", UNKNOWN, f"The index of pictures does not have {layer.name}."
     collection, noun = indexes.describe_index(index), indexes.image_noun(index, 1)

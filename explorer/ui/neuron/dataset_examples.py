@@ -67,7 +67,8 @@ def show_examples(neuron: NeuronView, index: Index | None, problems: list[str]) 
     what = "drawings" if index is None else indexes.describe_index(index)
     html_snippets.section("In pictures", f"Which {what} excite it, and which do not.")
     if index is None:
-        index_picker.show_missing_index(network, "neuron", "the pictures that excite it", ask=True)
+        what = "the pictures that excite it, and whether it tells classes apart"
+        index_picker.show_missing_index(network, "neuron", what, ask=True)
         return
     if layer.name not in [it.name for it in index.plan.layers]:
         st.caption(

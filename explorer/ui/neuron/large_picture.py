@@ -71,8 +71,8 @@ def show_picture(neuron: NeuronView, view: str, job: job_requests.Requested) -> 
 
 def alt_text(neuron: NeuronView, view: str) -> str:
     """Return what the large picture of a unit shows, for screen readers."""
-    verb = "wants least" if view == urls.NEGATIVE else "wants to see"
-    return f"What neuron {neuron.unit} of {neuron.layer.name} {verb}"
+    how = "least" if view == urls.NEGATIVE else "strongly"
+    return f"Picture to which neuron {neuron.unit} of {neuron.layer.name} responds {how}"
 
 
 def _picture(neuron: NeuronView, view: str, take: UnitPicture, stored: StoredPicture | None) -> str:

@@ -10,7 +10,7 @@ from core.neurons.recipe_objective import negative_note
 from explorer import layer_pages
 from explorer.charts import depth_colours
 from explorer.store.results import StoredPicture
-from explorer.text import formatting, layer_summary
+from explorer.text import formatting, layer_summary, neuron_names
 from explorer.text.formatting import percent
 from explorer.ui import (
     index_picker,
@@ -38,9 +38,9 @@ from explorer.ui.neuron.similarity import RenderedUnits, rendered_units
 
 STORIES = {
     "": "This feature visualization began as noise. Step by step it was changed so that the neuron "
-    "responds more strongly: it shows what the neuron looks for.",
+    "responds more strongly: it shows a pattern that excites it.",
     urls.NEGATIVE: "This picture was changed so that the neuron responds less and less: it shows "
-    "the opposite of what the neuron looks for.",
+    "the opposite of what excites it.",
 }
 VARIANT = (
     "One of four pictures that all excite the neuron. They were made to differ from one another: "
@@ -92,8 +92,9 @@ def show(neuron: NeuronView, view: str, problems: list[str]) -> None:
         st.html(html_snippets.facts_html("", facts(neuron, view, stored)))
         ruler_place = st.container(key="ruler")
     index = index_picker.chosen_index(neuron.network, problems)
-    with badge_place:
-        st.html(badge.badge_html(index, neuron.layer, neuron.unit))
+    if index is not None:
+        with badge_place:
+            st.html(badge.badge_html(index, neuron.layer, neuron.unit))
     dataset_examples.show_examples(neuron, index, problems)
     related.show_variants(neuron, view, requests)
     # The parts from here on run the network, which takes a moment the first time.
@@ -116,8 +117,7 @@ def show_title(neuron: NeuronView, view: str) -> None:
     layer, unit = neuron.layer, neuron.unit
     name = unit_labels.unit_name(neuron.network, layer, unit)
     where = f"of {layer.name} in {title_of(neuron.network.name)}"
-    title, line = (name, f"Neuron {unit} {where}") if name else (f"Neuron {unit}", where)
-    html_snippets.heading(title, line, layer.depth)
+    html_snippets.heading(neuron_names.title(unit, name), where, layer.depth)
     words = STORIES.get(view, VARIANT)
     if note := negative_note(neuron.network, neuron.large(view).recipe):
         words += f" {note}."
@@ -182,4 +182,7 @@ def show_ruler(
     value = None if stored is None else float(stored.facts["activation"])
     sentence = ruler.rank_text(value, others) if value is not None and others else "\N{EN SPACE}"
     colour = depth_colours.depth_colour(neuron.layer.depth)
+    html_snippets.side_heading(
+        f"How strongly each neuron of {neuron.layer.name} responds to its own computed picture"
+    )
     st.html(ruler.ruler_html(value, others, colour) + f'<p class="ruler-words">{sentence}</p>')

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from core.analysis import unit_labels
 from core.networks.known_networks import title_of
 from explorer import thumbnails
+from explorer.text import neuron_names
 from explorer.ui import job_requests, job_status, presenter, server_state, urls
 from explorer.ui.neuron import large_picture
 from explorer.ui.neuron.pictures import NeuronView
@@ -19,7 +20,7 @@ def show_presented(neuron: NeuronView, view: str) -> None:
     """
     layer, unit = neuron.layer, neuron.unit
     name = unit_labels.unit_name(neuron.network, layer, unit)
-    line = f"neuron {unit} of {layer.name} in {title_of(neuron.network.name)}"
+    line = f"of {layer.name} in {title_of(neuron.network.name)}"
     presenter.show_frame("", *(_beside(neuron, it) for it in (unit - 1, unit + 1)))
     take = neuron.large(view)
     stored = take.find()
@@ -33,7 +34,7 @@ def show_presented(neuron: NeuronView, view: str) -> None:
             url = thumbnails.thumbnail(stored.image, presenter.PICTURE_PIXELS)
             kind = "silent" if stored.silent and view != urls.NEGATIVE else ""
         alt = large_picture.alt_text(neuron, view)
-        presenter.show_picture(url, alt, name or f"Neuron {unit}", line if name else "", kind)
+        presenter.show_picture(url, alt, neuron_names.title(unit, name), line, kind)
         return stored is None and take.find() is not None
 
     job_status.follow([job], show, job_status.poll_interval(job), False)

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core.analysis import unit_labels
 from core.networks import Layer, Network, connectivity
 from core.networks.known_networks import title_of
 from explorer import layer_pages
@@ -61,7 +60,7 @@ def show_variants(neuron: NeuronView, view: str, requests: job_requests.JobReque
     html_snippets.section(
         "More pictures of it",
         "Four pictures that excite it, made to differ as much as they can: what they share is "
-        "what matters to it. The last one shows what it wants least.",
+        "what matters to it. The last one excites it least.",
     )
     job_status.show_while_running("views", asked, percent, show, stop=False)
 
@@ -84,7 +83,7 @@ def _variant(
         chosen: whether this picture is the large one.
     """
     caption = CAPTIONS.get(view, f"variant {view}")
-    tile = neuron_grid.unit_tile(unit, caption, picture, preview, f"view {view}", PIXELS)
+    tile = neuron_grid.unit_tile(unit, "", picture, preview, f"view {view}", PIXELS, caption)
     if picture is None:
         return tile
     activation = formatting.number(float(picture.facts["activation"]))
@@ -160,7 +159,7 @@ def show_inputs(neuron: NeuronView, requests: job_requests.JobRequests) -> None:
     inputs = cached_inputs(network, neuron.layer, neuron.unit)
     if not inputs:
         return
-    # A residual block listens to several layers; the strongest input tells which is shown.
+    # A residual block reads several layers; the strongest input tells which is shown.
     inputs = tuple(it for it in inputs if it.layer == inputs[0].layer)
     groups = {
         "Excited by": [it for it in inputs if it.weight > 0][:INPUTS],
@@ -171,7 +170,7 @@ def show_inputs(neuron: NeuronView, requests: job_requests.JobRequests) -> None:
     pictures = plan_small_pictures(network, source, units)
     asked = requests.ask(pictures.recipes)
     html_snippets.section(
-        f"Listens to {source.name}",
+        f"Reads {source.name}",
         "The neurons of the layer before with the strongest connections to it, read from the "
         "weights. The strongest connection counts 1.",
     )
@@ -185,7 +184,7 @@ def show_inputs(neuron: NeuronView, requests: job_requests.JobRequests) -> None:
                 for it in some:
                     strength = f"{it.weight / most:+.2f}".replace("-", "\N{MINUS SIGN}")
                     tiles.append(_unit_tile(pictures, it.unit, strength, previews))
-                label = f"{name}: neurons that {_describe(neuron)} listens to"
+                label = f"{name}: neurons that {_describe(neuron)} reads"
                 if tiles:
                     neuron_grid.link_grid(network, tiles, name, label, INPUTS)
                 else:
@@ -212,6 +211,4 @@ def _unit_tile(
     pictures: SmallPictures, unit: int, note: str, previews: job_status.Previews | None = None
 ) -> PictureTile:
     """Return a tile of a unit's picture; the caption is the unit's label and the text ``note``."""
-    name = unit_labels.unit_name(pictures.network, pictures.layer, unit)
-    caption = f"{name} \N{MIDDLE DOT} {note}" if name else note
-    return pictures.tile(unit, caption, previews, PIXELS)
+    return pictures.tile(unit, previews, PIXELS, note)

@@ -77,6 +77,6 @@ def rank_text(value: float, others: Sequence[float]) -> str:
     """
     below = sum(it < value for it in others)
     return (
-        f"Its own picture excites it to {formatting.number(value)}. Of the {len(others)} other "
-        f"neurons drawn in this layer, each of them a thin line, {below} reach less with theirs."
+        f"This neuron: {formatting.number(value)}. {below} of the {len(others)} other neurons that "
+        "are drawn, the thin lines, reach less."
     )

@@ -166,7 +166,9 @@ def show_picture(view: ProbeView, lit: str | None = None, hint: str = "") -> Non
         elif view.switched:
             st.caption("Beneath each neuron stands how its activation changes.")
         elif view.position is None:
-            st.caption("Click a place to see which neurons fire there, or a neuron to turn it off.")
+            st.caption(
+                "Click a place: which neurons respond there? Or click a neuron to turn it off."
+            )
         else:
             st.caption("Ranked by their activation at the mark.")
         show_links(view)
@@ -334,8 +336,7 @@ def response_tile(
 ) -> PictureTile:
     """Return the tile of one unit; the caption has its label and the percentile of its response."""
     unit = response.unit
-    caption = unit_labels.unit_name(pictures.network, pictures.layer, unit) or f"neuron {unit}"
-    if response.percentile is not None:
-        caption = f"{caption} \N{MIDDLE DOT} {formatting.standing(response.percentile)}"
-    tile = pictures.tile(unit, caption, previews, PIXELS)
+    percentile = response.percentile
+    note = "" if percentile is None else formatting.standing(percentile)
+    tile = pictures.tile(unit, previews, PIXELS, note)
     return replace(tile, note=formatting.number(response.value), silent=False)

@@ -314,8 +314,7 @@ def _tile(
     """Return the tile of a unit: what it contributes, its share, where, and its exact effect."""
     layer: Layer = pictures.layer
     number = f"{formatting.signed(unit.contribution)} ({percent(unit.share)})"
-    name = unit.name or f"neuron {unit.unit}"
-    tile = pictures.tile(unit.unit, f"{name} \N{MIDDLE DOT} {number}", previews, PIXELS)
+    tile = pictures.tile(unit.unit, previews, PIXELS, number)
     without = made.get(("without", layer.name, unit.unit))
     return replace(
         tile,

@@ -1,4 +1,4 @@
-"""The parts of the view "Which neurons fire together" of the page Styles by layer.
+"""The parts of the view "Which neurons respond together" of the page Styles by layer.
 
 It shows the Gram matrices of a layer for a style and a content image, and pairs of units.
 """
@@ -7,17 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 
+import numpy as np
+import numpy.typing as npt
 import streamlit as st
 from torch.nn import functional
 
-from core.analysis import unit_labels
 from core.images import image_io
 from core.networks import Layer, Network
 from core.networks.known_networks import title_of
-from core.style.gram_matrix import ChannelCorrelations
 from explorer.text.formatting import percent
 from explorer.ui import chart, job_requests, job_status, link_problems, urls
 from explorer.ui.components import html_snippets
+from explorer.ui.components.pair_matrix import TOGETHER, PairScale, difference_scale
 from explorer.ui.components.tiles import PictureTile, tile_grid
 from explorer.ui.image_picker import PickedImage
 from explorer.ui.layers import small_pictures
@@ -73,23 +74,30 @@ def show_pairs(
     network: Network, view: GramView, pair: Pair, requests: job_requests.JobRequests
 ) -> None:
     """Show both Gram matrices, the selected pair of units, and ``gram_view.notable_pairs``."""
-    names = unit_names(network, view.layer)
+    names = gram_view.unit_names(network, view.layer)
     pairs = gram_view.notable_pairs(view)
     units = {*pair, *(unit for some in pairs.values() for both in some for unit in both)}
     pictures = plan_small_pictures(network, view.layer, sorted(units))
     asked = requests.ask(pictures.recipes)
     html_snippets.section(
-        "Style is which neurons fire together",
-        f"Each square is a Gram matrix of the {len(view.order)} most active neurons of "
-        f"{view.layer.name}, with a row and a column for each neuron. It is bright where two of "
-        "them fire at the same places. Neurons that often fire together stand side by side, in "
-        "the same order in both squares. Click a place to see its two neurons.",
+        "Style is which neurons respond together",
+        f"The first two squares are Gram matrices of the {len(view.order)} most active neurons of "
+        f"{view.layer.name}, with a row and a column for each. They are bright where two neurons "
+        "respond at the same places, and the third square shows where they differ. Neurons that "
+        "often respond together stand side by side. Click a cell to see its two neurons.",
     )
-    sides = (("Style", view.style, view.painted), ("Content", view.content, view.seen))
-    for column, (part, picked, found) in zip(st.columns(2), sides, strict=True):
+    order = list(view.order)
+    painted, seen = (it.cosines[order][:, order].numpy() for it in (view.painted, view.seen))
+    difference = painted - seen
+    sides = (
+        (f"Style: {view.style.title}", painted, TOGETHER),
+        (f"Content: {view.content.title}", seen, TOGETHER),
+        ("Difference", difference, difference_scale(difference, "the style", "the content")),
+    )
+    for column, (title, values, scale) in zip(st.columns(3), sides, strict=True):
         with column:
-            html_snippets.side_heading(f"{part}: {picked.title}")
-            _show_matrix(view, found, names, pair, f"{part.lower()} square", picked.title)
+            html_snippets.side_heading(title)
+            _show_matrix(view, values, names, pair, title, scale)
 
     def show(previews: job_status.Previews) -> None:
         tile_of = partial(_tile, pictures, previews)
@@ -104,12 +112,6 @@ def show_pairs(
     job_status.show_while_running("together", asked, percent, show, stop=False)
 
 
-def unit_names(network: Network, layer: Layer) -> list[str]:
-    """Return a name for every unit of a layer: ``12 (eye)``, or ``12`` without a label."""
-    labels = (unit_labels.unit_name(network, layer, unit) for unit in range(layer.channels))
-    return [f"{unit} ({it})" if it else str(unit) for unit, it in enumerate(labels)]
-
-
 def choose_pair(pair: str) -> None:
     """Write a pair of units, such as ``3,17``, into the URL."""
     urls.update_query(pair=pair)
@@ -117,13 +119,13 @@ def choose_pair(pair: str) -> None:
 
 def _show_matrix(
     view: GramView,
-    found: ChannelCorrelations,
+    values: npt.NDArray[np.float32],
     names: Sequence[str],
     pair: Pair,
-    key: str,
     title: str,
+    scale: PairScale,
 ) -> None:
-    """Show the correlations in one image; a click in a cell chooses its pair."""
+    """Show the values of all pairs of units; a click in a cell chooses its pair."""
     order = list(view.order)
 
     def pick(cell: str) -> None:
@@ -131,14 +133,15 @@ def _show_matrix(
         choose_pair(f"{one},{other}")
 
     chart.show_square(
-        found.cosines[order][:, order].numpy(),
+        values,
         [names[unit] for unit in order],
-        f"{key} {view.layer.name} {view.style.name} {view.content.name}",
-        f"{view.layer.name}-{key}-together".replace(" ", "-"),
-        f"Which neurons of {view.layer.name} fire together in {title}",
+        f"{title} {view.layer.name} {view.style.name} {view.content.name}",
+        f"{view.layer.name}-{title.split(':')[0].lower()}-together",
+        f"Which neurons of {view.layer.name} respond together. {title}",
         SIDE,
         (order.index(pair[0]), order.index(pair[1])) if set(pair) <= set(order) else None,
         pick,
+        scale,
     )
 
 
@@ -151,14 +154,14 @@ def _show_pair(
         network: the network.
         view: the correlations of the units in the style and the content image.
         pair: numbers of both units.
-        names: names of all units of the layer, from ``unit_names``.
+        names: names of all units of the layer, from ``gram_view.unit_names``.
         tile_of: returns the tile of a unit's feature visualization.
     """
     layer = view.layer
     cosines = [float(it.cosines[pair]) for it in (view.painted, view.seen)]
     with st.container(key="pair"):
         html_snippets.heading(
-            f"Neurons {' and '.join(names[unit] for unit in pair)}",
+            " and ".join(names[unit] for unit in pair).replace("neuron", "Neuron", 1),
             f"Together {cosines[0]:.2f} in the painting, {cosines[1]:.2f} in the picture "
             "(1: always in the same places; 0: never). The pairs below have the same two numbers.",
             layer.depth,
@@ -166,7 +169,7 @@ def _show_pair(
         for column, unit in zip(st.columns(2), pair, strict=True):
             tiles = [replace(tile_of(unit), id=f"neuron {unit}", caption=f"neuron {unit}")]
             for image, where in ((view.style, "painting"), (view.content, "picture")):
-                label = f"Where neuron {unit} fires in the {where}"
+                label = f"Where neuron {unit} responds in the {where}"
                 url = activation_overlay(network, image, layer.name, unit)
                 tiles.append(PictureTile(f"{where} {unit}", label, url, caption=f"in the {where}"))
             label = f"Neuron {unit} of {layer.name} in {title_of(network.name)}"
@@ -180,9 +183,7 @@ def _show_pair(
 
 def _tile(pictures: SmallPictures, previews: job_status.Previews, unit: int) -> PictureTile:
     """Return a tile with the feature visualization of a unit."""
-    name = unit_labels.unit_name(pictures.network, pictures.layer, unit)
-    tile = pictures.tile(unit, name, previews, TILE_PIXELS)
-    return replace(tile, caption=f"{unit} {name}".strip())
+    return pictures.tile(unit, previews, TILE_PIXELS)
 
 
 def _pair_tile(

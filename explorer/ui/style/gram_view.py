@@ -9,12 +9,14 @@ from dataclasses import dataclass
 import streamlit as st
 import torch
 
+from core.analysis import unit_labels
 from core.errors import ExplorerError, quoted
 from core.images import image_io
 from core.networks import Layer, Network
 from core.numbers import read_whole
 from core.style import defaults, gram_matrix
 from core.style.gram_matrix import ChannelCorrelations
+from explorer.text import neuron_names
 from explorer.ui import link_problems, server_state
 from explorer.ui.image_picker import PickedImage
 
@@ -66,6 +68,12 @@ def read_view(network: Network, layer: Layer, content: PickedImage, style: Picke
 def _correlations(network: Network, picked: PickedImage, layer: str) -> ChannelCorrelations:
     image = image_io.to_tensor(image_io.resize_longer_side(picked.picture, IMAGE_PIXELS))
     return gram_matrix.channel_correlations(network, image, layer)
+
+
+def unit_names(network: Network, layer: Layer) -> list[str]:
+    """Return the long name of every unit of a layer."""
+    labels = (unit_labels.unit_name(network, layer, unit) for unit in range(layer.channels))
+    return [neuron_names.long_name(unit, label) for unit, label in enumerate(labels)]
 
 
 def layer_of(network: Network, problems: list[str]) -> Layer:

@@ -91,7 +91,7 @@ def show_grams(names: Sequence[str], measured: Mapping[str, GridMeasures]) -> No
     html_snippets.section(
         "How much of the painting's style is missing",
         "Rows: the layer at which it is measured. Columns: the layer that the style was taken "
-        "from. 0% means that neurons fire together exactly as in the painting.",
+        "from. 0% means that neurons respond together exactly as in the painting.",
     )
     layers = list(next(iter(measured.values())).gram)
     colour = depth_colours.depth_colour(0.5)

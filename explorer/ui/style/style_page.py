@@ -32,7 +32,9 @@ ABOVE = 28.0
 
 def show_head(network: Network, transfer: StyleView) -> None:
     """Show a heading with the titles of both images, and a sentence on content and style."""
-    line = "Content: which neurons of a layer fire where. Style: which fire at the same places."
+    line = (
+        "Content: where each neuron of a layer responds. Style: which respond at the same places."
+    )
     depth = network.layer(transfer.recipe.style_layers[-1]).depth
     with st.container(key="style-head"):
         html_snippets.heading(_title(transfer), line, depth)

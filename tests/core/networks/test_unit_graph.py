@@ -214,7 +214,7 @@ def test_expanded_weights_are_the_response_to_impulses(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_what_a_unit_feeds_is_what_others_listen_to(name: str) -> None:
+def test_what_a_unit_feeds_is_what_others_read(name: str) -> None:
     network = made(*NETWORKS[name])
     graph = UnitGraph(network.layers, network.trace)  # type: ignore[arg-type]
     layers = [it for it in network.layers if graph.steps.is_activation(graph.nodes[it.node])]

@@ -1,6 +1,7 @@
 """The command `circuit`."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -20,20 +21,20 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
-def test_it_names_what_a_neuron_listens_to_and_feeds(tmp_path: Path) -> None:
+def test_it_names_what_a_neuron_reads_and_feeds(tmp_path: Path) -> None:
     told = json.loads(run(*PLACE, "--json"))
     assert (told["layer"], told["unit"], told["pictures"]) == ("relu5b", 79, 12)
     assert told["images"].startswith("sketchworld:360")
     assert {it["level"] for it in told["nodes"]} == {-2, -1, 0, 1}
     words = run(*PLACE, "--out", str(tmp_path / "circuit.html"))
-    assert words.startswith("spoke (79 of relu5b): This neuron listens to ")
+    assert words.startswith("neuron 79 (spoke) of relu5b: This neuron is excited by ")
     strongest = max(
         (it for it in told["edges"] if it["target"] == {"layer": "relu5b", "unit": 79}),
         key=lambda it: it["share"],
     )
-    assert f"({strongest['source']['unit']} of relu5a)" in words
+    assert re.search(rf"\b{strongest['source']['unit']} \(\w+\) of relu5a", words)
     text, page = read(tmp_path / "circuit.html")
-    assert "The circuit of spoke (79 of relu5b) in sketchnet" in text
+    assert "The circuit of neuron 79 (spoke) of relu5b in sketchnet" in text
     # A picture of each neuron, which comes with the project, and one of each kernel.
     assert len(page.pictures) == len(told["nodes"]) + len(told["edges"])
     assert text.count("<path ") == len(told["edges"]) and "find_source" in text

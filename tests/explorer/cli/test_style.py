@@ -122,7 +122,7 @@ def test_what_fires_together_becomes_a_heat_map(cat: Path, tmp_path: Path) -> No
     cosines = [it["cosine"] for it in told["pairs"]]
     assert cosines == sorted(cosines, reverse=True) and 0 <= cosines[-1] <= cosines[0] <= 1.0001
     page = out.read_text("utf-8")
-    assert "Plotly.newPlot" in page and "neurons fire together in cat.png" in page
+    assert "Plotly.newPlot" in page and "neurons respond together in cat.png" in page
     assert "cdn.plot.ly" not in page.split("Plotly.newPlot")[-1]
 
 

@@ -75,7 +75,7 @@ def test_a_neuron_with_what_excites_it(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     text, page = read(out)
     assert len(page.pictures) == 2
-    assert "Neuron 14 of relu1a: horizontal edge" in text
+    assert "Neuron 14 (horizontal edge, lighter below) of relu1a" in text
     assert len(numbers(text)) == 1 + len(index.top("relu1a", 14))
 
 
