@@ -22,11 +22,11 @@ def test_a_term_is_explained_on_hover_and_on_focus(page: Page) -> None:
     page.mouse.move(0, 0)
     assert term.evaluate(SHOWN) == ""
     term.hover()
-    assert term.evaluate(SHOWN).startswith("A detector for one pattern")
+    assert term.evaluate(SHOWN).startswith("It responds to a pattern")
     page.mouse.move(0, 0)
     assert term.evaluate(SHOWN) == ""
     term.focus()
-    assert term.evaluate(SHOWN).startswith("A detector for one pattern")
+    assert term.evaluate(SHOWN).startswith("It responds to a pattern")
     # The next term is reached with the keyboard alone.
     page.keyboard.press("Tab")
     focused = page.evaluate("document.activeElement.textContent")

@@ -84,7 +84,7 @@ def _keys(network: Network) -> list[str]:
     """Return the keys of the pictures of lesson 5."""
     picture, painting = (
         style_balance.image_picker.find_image(it)
-        for it in (style_balance.SAMPLE, style_balance.PAINTING)
+        for it in (style_balance.SAMPLE, style_balance.BALANCE_PAINTING)
     )
     recipe = functools.partial(style_balance.recipe, network, picture, painting)
     return [recipe(balance=it).key for it in style_balance.BALANCES]

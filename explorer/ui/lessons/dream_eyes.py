@@ -14,8 +14,10 @@ from explorer.ui.lessons import feedback, lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext
 from explorer.ui.lessons.lesson_question import MeasuredAnswer
 
-SAMPLE = "cat"
+SAMPLE = "coffee"
 SIZE, OCTAVES = 256, 3
+# Place of the layer at which the slider begins.
+FIRST = 2
 
 
 def recipe(
@@ -37,7 +39,7 @@ def recipe(
 def chosen_layer(context: LessonContext) -> str:
     """Return the name of the layer that the URL names; by default that of the slider."""
     names = [it.name for it in layers_of(context.network)]
-    return urls.one_of("layer", names, names[min(1, len(names) - 1)], [])
+    return urls.one_of("layer", names, names[min(FIRST, len(names) - 1)], [])
 
 
 def layers_of(network: Network) -> list[Layer]:
@@ -51,7 +53,7 @@ def stage(context: LessonContext) -> None:
     network = context.network
     picture = image_picker.pick_image("picture", SAMPLE, context.problems)
     layers = layers_of(network)
-    layer = lesson_context.layer_slider(context, layers, min(1, len(layers) - 1))
+    layer = lesson_context.layer_slider(context, layers, min(FIRST, len(layers) - 1))
 
     def describe(image: bytes | None) -> tuple[Sequence[str], ...]:
         if image is None:

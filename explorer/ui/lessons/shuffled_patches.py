@@ -56,11 +56,15 @@ def stage(context: LessonContext) -> None:
     """Show an image, the same image with shuffled squares, and the most active units for each."""
     network = context.network
     picked = image_picker.pick_image("picture", SAMPLE, context.problems)
-    parts = _pick_parts(context)
     layer = lesson_context.layer_slider(context, network.shown, 0)
+    # The pictures are small, so that the neurons beneath them are on the screen with the slider.
+    pictures, control = st.columns((2, 1), gap="medium")
+    with control:
+        parts = _pick_parts(context)
     whole, shuffled = (respond(network, picked, it) for it in (1, parts))
     title = f"{layer_summary.times((parts, parts))} squares"
-    figure_row([CaptionedImage(picked.title, whole.url), CaptionedImage(title, shuffled.url)])
+    with pictures:
+        figure_row([CaptionedImage(picked.title, whole.url), CaptionedImage(title, shuffled.url)])
     responses = {"whole": whole, "shuffled": shuffled}
     with st.container(key="lesson-answers"):
         columns = st.columns(2, gap="medium")

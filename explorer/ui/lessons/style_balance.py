@@ -17,7 +17,9 @@ from explorer.ui.lessons import feedback, lesson_context
 from explorer.ui.lessons.lesson_context import LessonContext
 from explorer.ui.lessons.lesson_question import MeasuredAnswer
 
-SAMPLE, PAINTING = "astronaut", "swirls"
+# The photograph of both lessons, and the painting of each. With the mosaic, the person stays
+# visible at the usual balance; with the swirls, the layers differ more.
+SAMPLE, BALANCE_PAINTING, LAYER_PAINTING = "astronaut", "mosaic", "swirls"
 SIZE, SMALLEST, STEPS = 160, 80, 16
 BALANCES = (0.002, 0.02, 0.2, 2.0)
 USUAL, MORE = 0.02, 0.2
@@ -48,22 +50,27 @@ def recipe(
     )
 
 
-def pick_both(context: LessonContext) -> tuple[PickedImage, PickedImage]:
-    """Show the choice of a photograph and a painting, and return the chosen ones."""
+def pick_both(context: LessonContext, default: str) -> tuple[PickedImage, PickedImage]:
+    """Show the choice of a photograph and a painting, and return the chosen ones.
+
+    Args:
+        context: the lesson.
+        default: name of the painting that is chosen by default.
+    """
     picture = image_picker.pick_image("picture", SAMPLE, context.problems)
-    return picture, lesson_context.pick_painting(context, PAINTING)
+    return picture, lesson_context.pick_painting(context, default)
 
 
-def picked_both() -> tuple[PickedImage, PickedImage]:
+def picked_both(default: str) -> tuple[PickedImage, PickedImage]:
     """Return the photograph and the painting that the URL names, or the defaults."""
     picture = image_picker.picked_image("picture", SAMPLE, [])
-    return picture, lesson_context.find_painting(PAINTING, "painting", [])
+    return picture, lesson_context.find_painting(default, "painting", [])
 
 
 def balance_stage(context: LessonContext) -> None:
     """Show a photograph, a painting, and a style transfer of both with the chosen balance."""
     network = context.network
-    picture, painting = pick_both(context)
+    picture, painting = pick_both(context, BALANCE_PAINTING)
     both = recipe(network, picture, painting, balance=_balance(context))
 
     def describe(image: bytes | None) -> Sequence[Sequence[str]]:
@@ -146,7 +153,7 @@ def balance_answer(context: LessonContext) -> MeasuredAnswer | None:
     Returns:
         The answer; None while images are being made.
     """
-    picture, painting = picked_both()
+    picture, painting = picked_both(BALANCE_PAINTING)
     recipes = {it: recipe(context.network, picture, painting, balance=it) for it in BALANCES}
     made = lesson_context.make_all(context, "balances", recipes)
     if made is None:
@@ -182,7 +189,7 @@ def balance_answer(context: LessonContext) -> MeasuredAnswer | None:
 
 def layers_stage(context: LessonContext) -> None:
     """Show a style transfer whose style loss uses the chosen layer only."""
-    picture, painting = pick_both(context)
+    picture, painting = pick_both(context, LAYER_PAINTING)
     layers = lesson_context.sample_layers(context.network)
     layer = lesson_context.layer_slider(context, layers, min(1, len(layers) - 1))
     alone = recipe(context.network, picture, painting, style_layers=(layer.name,))
@@ -208,7 +215,7 @@ def layers_answer(context: LessonContext) -> MeasuredAnswer | None:
     Returns:
         The answer; None while images are being made.
     """
-    picture, painting = picked_both()
+    picture, painting = picked_both(LAYER_PAINTING)
     recipes = {
         it: recipe(context.network, picture, painting, style_layers=(it,))
         for it in layers_options(context)

@@ -1,5 +1,6 @@
 """Lesson 2: the nine images with the highest activation of a unit."""
 
+import collections
 import functools
 import threading
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from core.networks.known_networks import title_of
 from explorer import cores, thumbnails
 from explorer.library import index_task
 from explorer.reports import crop_images
-from explorer.text import formatting
+from explorer.text import formatting, neuron_names
 from explorer.ui import link_problems, page_list, urls
 from explorer.ui.components import html_snippets
 from explorer.ui.layers.small_pictures import SmallPictures
@@ -66,13 +67,11 @@ def stage(context: LessonContext) -> None:
             )
             st.caption("Computed: noise, changed until it excited the neuron")
     name = unit_labels.unit_name(context.network, layer, unit)
-    share = lesson_measures.most_common_share(labels(index, layer.name, unit))
-    title = f"Neuron {unit} of {layer.name}"
-    title += f" has the label {name}" if name else ""
-    st.markdown(
-        f"{formatting.escape_markdown(title)}. "
-        f"Of its nine drawings, {round(share * lesson_measures.NINE)} show the same kind of thing."
-    )
+    title = f"{neuron_names.title(unit, name)} of {layer.name}"
+    if kinds_shown := collections.Counter(labels(index, layer.name, unit)):
+        kind, count = kinds_shown.most_common(1)[0]
+        title += f": {count} of its nine drawings show the same kind of thing, {kind}"
+    st.markdown(f"{formatting.escape_markdown(title)}.")
     query = {"network": context.network.name, "layer": layer.name, "unit": str(unit)}
     page_list.page_link(urls.NEURON, "Open this neuron", **query)
 
