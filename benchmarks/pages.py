@@ -137,7 +137,7 @@ CHECKS = (
     PageCheck("layers", "Layers", "layer=relu2b",
               ('.layer-row[data-name="relu3b"]', '.layer-row[data-name="relu2b"]')),
     PageCheck("layers", "Layers", "layer=relu3b",
-              (_option("What they find"), _option("What they want")), "what is shown"),
+              (_option("Real pictures"), _option("Computed pictures")), "what is shown"),
     PageCheck("neuron", "Neuron", "layer=relu4b&unit=56",
               (".st-key-next button", ".st-key-previous button")),
     PageCheck("probe", "Probe", "picture=village", PICTURES),

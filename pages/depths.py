@@ -28,7 +28,7 @@ def show(page: OpenPage) -> None:
     html_snippets.heading(
         "Dreams by layer",
         "One picture, dreamt by several layers with the same settings. Shallow layers bring lines "
-        "and dots, deep ones parts of things.",
+        "and dots, deep ones larger shapes.",
     )
     link_problems.show_problems(page.problems)
     layers = measures.spread(network, count)

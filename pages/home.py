@@ -15,11 +15,11 @@ OF_LAYERS = frozenset({"network", "layer", "unit", "page", "find", "show", "inde
 # Seconds between two looks whether PyTorch is imported.
 LOOK_SECONDS = 0.2
 LEAD = (
-    "Every neuron of a convolutional network looks for something: an edge, a colour, a stripe, an "
-    "eye. Here you see what each one responds to, try it with your own pictures, make dreams, and "
-    "find out what style is. Each picture below was computed so that one neuron of SketchNet, the "
-    "small network that comes with the explorer, responds strongly. Each column is a layer, from "
-    "the first one to logits, the answer; click a picture."
+    "Every neuron of a convolutional network responds to something: an edge, a colour, a stripe, "
+    "an eye. Here you see what each one responds to, try it with your own pictures, make dreams, "
+    "and find out what style is. Each picture below was computed so that one neuron of SketchNet, "
+    "the small network that comes with the explorer, responds strongly. Each column is a layer, "
+    "from the first one to logits, the answer; click a picture."
 )
 
 

@@ -13,7 +13,7 @@ from explorer.text import neuron_names
 from explorer.text.formatting import name_html, percent
 
 # Units that a sentence names on each side.
-NAMED = 3
+NAMED = 4
 # Sides of the pictures in the report, and distances of their middles, in CSS pixels.
 THUMB, ACROSS, DOWN = 84, 180, 144
 PIXELS = 168

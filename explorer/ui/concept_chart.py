@@ -41,7 +41,7 @@ def show_growth(
     """
     if unit_labels.labels_of(network) is None:
         return False
-    html_snippets.section("Which things its neurons see more of", line)
+    html_snippets.section("What its neurons respond to more than before", line)
     table = concept_growth.growth_table(grown, LABELS, HIGHLIGHTED)
     colour = depth_colours.depth_colour(0.5)
     words = "{:.1f}".format

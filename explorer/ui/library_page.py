@@ -40,7 +40,7 @@ def show_networks(infos: dict[str, NetworkInfo]) -> None:
     rows = [
         f'<tr><td><a href="layers?network={escape(it.name)}" target="_self">'
         f"{escape(title_of(it.name))}</a>"
-        f"</td><td>{it.parameters / 1e6:.1f} M weights</td><td>{escape(it.source)}</td></tr>"
+        f"</td><td>{it.parameters / 1e6:.1f} million weights</td><td>{escape(it.source)}</td></tr>"
         for it in infos.values()
         if it.ready
     ]

@@ -98,7 +98,9 @@ def test_the_last_node_has_the_answer_and_the_others_their_size(stand_in: StandI
     nodes = graph(open_at("layers", diagram="open", picture="cat"))["nodes"]
     picture = image_picker.find_image("cat").picture
     name, share = probe.probe_image(stand_in.network, picture).classes[0]
-    assert (nodes[-1]["title"], nodes[-1]["note"]) == (name, formatting.probability(share))
+    logits = stand_in.network.shown[-1].name
+    note = f"{name} {formatting.probability(share)}"
+    assert (nodes[-1]["title"], nodes[-1]["note"]) == (logits, note)
     first = stand_in.network.shown[0]
     assert first.size is not None
     assert nodes[1]["note"] == f"{first.channels} of {layer_summary.times(first.size)}"

@@ -58,7 +58,7 @@ def show_front(key: str) -> str | None:
     """
     html = (
         '<div class="home"><div class="columns" role="group" aria-label="Neurons of SketchNet">'
-        '</div><p class="ends"><span>shallow: edges and colours</span><span>deep: whole things'
+        '</div><p class="ends"><span>shallow: edges and colours</span><span>deep: parts and things'
         '</span></p><nav class="pages" aria-label="Pages"></nav></div>'
     )
     sections = page_list.SECTIONS

@@ -186,7 +186,7 @@ def graph_node(network: Network, node: BlockNode, graph: BlockGraph, drawn: Draw
     boxed = bool(node.block) and not alone
     title, note = describe_kind(node) if boxed else node.name, describe_shape(node)
     if layer == network.class_layer and drawn.answer is not None:
-        title, note = drawn.answer
+        note = " ".join(drawn.answer)
     elif found.unit is not None:
         name = unit_labels.unit_name(network, layer, found.unit)
         note = neuron_names.short_name(found.unit, name)

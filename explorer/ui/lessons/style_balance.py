@@ -237,7 +237,7 @@ def layers_answer(context: LessonContext) -> MeasuredAnswer | None:
             {name: percent(value) for name, value in values.items()},
             "{} brings the picture {} of the way",
         ),
-        "The reason: shallow layers see colours and dots, deep ones whole things, and a style is "
+        "The reason: shallow layers respond to colours and dots, deep ones to things. A style is "
         "mostly strokes, which lie between."
         if right in list(made)[1:-1]
         else "",
