@@ -30,7 +30,7 @@ def test_a_place_a_neuron_and_the_collection(page: Page) -> None:
     picture = page.locator(".pick")
     expect(page.locator(".pick img")).to_be_visible(timeout=DRAWN)
     expect(page.locator(".tile:enabled img").first).to_be_visible(timeout=DRAWN)
-    expect(page.get_by_text("with probabilities")).to_be_visible()
+    expect(page.get_by_text("answer (probability)")).to_be_visible()
     plain = page.locator(".pick img").get_attribute("src")
 
     box = picture.bounding_box()

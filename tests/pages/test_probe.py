@@ -57,7 +57,7 @@ def test_there_is_something_to_see_before_any_click(stand_in: StandIn, tmp_path:
     assert picture(app)["picture"].startswith("data:image/webp")
     assert picture(app)["place"] is None and picture(app)["field"] is None
     page = html(app)
-    assert "with probabilities" in page and all(name in page for name in stand_in.network.labels)
+    assert "answer (probability)" in page and all(name in page for name in stand_in.network.labels)
     found = tiles(app)
     assert list(found) == [layer.name for layer in reversed(stand_in.network.shown)]
     sight = probe.probe_image(stand_in.network, image_picker.find_image("village").picture, index)

@@ -182,7 +182,7 @@ def show_picture(view: ProbeView, lit: str | None = None, hint: str = "") -> Non
 def _show_answers(view: ProbeView) -> None:
     """Show the most probable classes, and what they become with units switched."""
     network = view.network
-    html_snippets.side_heading(f"The answer of {title_of(network.name)}, with probabilities")
+    html_snippets.side_heading(f"{title_of(network.name)}'s answer (probability)")
     if not view.result.classes:
         st.caption(
             "It tells no classes apart: its last layer is missing, or it has another purpose."
