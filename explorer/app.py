@@ -53,4 +53,4 @@ finally:
     # `explorer app` did both when the server began to answer; `streamlit run` did not.
     server_state.work()
     preparation.start()
-    server_state.keep_imported()
+    server_state.collect_garbage()

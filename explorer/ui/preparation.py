@@ -170,8 +170,9 @@ def _prepare_and_log(visits: Visits) -> None:
         # A page that needs what failed tries it again, and shows the reason.
         LOG.exception("what pages need could not be prepared")
     finally:
+        # To look through all that was imported would stop every other thread for a while.
+        gc.freeze()
         gc.enable()
-        server_state.keep_imported()
 
 
 @contextlib.contextmanager

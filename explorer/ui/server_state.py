@@ -105,16 +105,20 @@ def work() -> None:
             started.start()
 
 
-def keep_imported() -> None:
-    """Exclude imported modules from garbage collection, unless it is off (``preparation``).
+def collect_garbage() -> None:
+    """Collect garbage, unless it is off (``preparation``), and never look at modules again.
 
-    Streamlit collects garbage after every run of a page. The objects of imported modules are never
-    freed, and to check them each time took longer than to run most pages.
+    Each run of a page ends with it, as otherwise by Streamlit itself. The objects of imported
+    modules are never freed, and to check them each time took longer than to run most pages: so
+    they are excluded. While modules are imported ahead, they would still be checked, and all other
+    threads would wait.
     """
     global _imported
-    if gc.isenabled() and len(sys.modules) != _imported:
+    if not gc.isenabled():
+        return
+    gc.collect()
+    if len(sys.modules) != _imported:
         _imported = len(sys.modules)
-        gc.collect()
         gc.freeze()
 
 

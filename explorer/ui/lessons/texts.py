@@ -128,8 +128,9 @@ LESSONS = (
         (
             "The photograph has exactly its own content, so its content loss is 0%; but it lacks "
             "the painting's style, so its style loss is 100%. For the painting it is the other way "
-            "round, but for about 1% that comes from its border. The third picture begins as the "
-            "photograph, and is changed step by step until both losses together are small.",
+            "round, but for one or two per cent that come from its border. The third picture "
+            "begins as the photograph, and is changed step by step until both losses together are "
+            "small.",
             "The balance says how much the content loss counts. Move it both ways.",
         ),
         "Let content count ten times as much as usual. What happens to the style loss?",

@@ -3,8 +3,11 @@
 import importlib
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import streamlit
+import tomllib
 from PIL import Image
 
 from core.networks import Network
@@ -22,15 +25,28 @@ def test_a_visitor_is_whom_the_guard_names(monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_is_imported_is_set_apart_whenever_there_is_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    frozen: list[bool] = []
-    monkeypatch.setattr(server_state.gc, "freeze", lambda: frozen.append(True))
+    done: list[str] = []
+    monkeypatch.setattr(server_state.gc, "freeze", lambda: done.append("freeze"))
+    monkeypatch.setattr(server_state.gc, "collect", lambda: done.append("collect"))
     monkeypatch.setattr(server_state, "_imported", 0)
-    server_state.keep_imported()
-    server_state.keep_imported()
-    assert len(frozen) == 1
+    server_state.collect_garbage()
+    server_state.collect_garbage()
+    assert done == ["collect", "freeze", "collect"]
     monkeypatch.setitem(sys.modules, "imported_later", type(sys)("imported_later"))
-    server_state.keep_imported()
-    assert len(frozen) == 2
+    server_state.collect_garbage()
+    assert done[3:] == ["collect", "freeze"]
+
+
+def test_no_garbage_is_collected_while_modules_are_imported_ahead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server_state.gc, "isenabled", lambda: False)
+    monkeypatch.setattr(server_state.gc, "collect", lambda: pytest.fail("all threads would wait"))
+    server_state.collect_garbage()
+    # Streamlit does not do it either, after each run of a page or a part of one.
+    settings = tomllib.loads(Path(".streamlit/config.toml").read_text("utf-8"))
+    assert settings["runner"]["postScriptGC"] is False
+    assert streamlit.config.get_option("runner.postScriptGC") is not None
 
 
 def test_results_are_shared_by_equal_weights_and_equal_pixels(tiny: Network) -> None:
