@@ -51,7 +51,10 @@ def number(value: float, digits: int = 3) -> str:
         digits: how many of its digits are written.
     """
     rounded = f"{value:.{digits}g}"
-    return f"{float(rounded):,.0f}" if abs(float(rounded)) >= 1000 else rounded
+    read = float(rounded)
+    if "e+" not in rounded and abs(read) < 1000:
+        return rounded
+    return f"{read:,.0f}" if read.is_integer() else f"{read:,}"
 
 
 def signed(value: float) -> str:

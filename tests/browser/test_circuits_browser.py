@@ -30,7 +30,9 @@ def nearest(page: Page) -> str:
 
 def test_a_click_walks_to_a_neuron_and_the_browser_goes_back(page: Page) -> None:
     show(page, "/circuits")
-    expect(page.get_by_role("heading", name="wheel", exact=True)).to_be_visible()
+    expect(
+        page.get_by_role("heading", name="Circuit of neuron 57 (wheel)", exact=True)
+    ).to_be_visible()
     expect(page.locator(WHEEL)).to_have_attribute("aria-current", "true")
     other = nearest(page)
     page.locator(f'.graph .node[data-id="{other}"]').click()
@@ -51,13 +53,14 @@ def test_a_click_chooses_a_connection_and_the_link_keeps_it(page: Page) -> None:
     page.locator(f'.graph .hit[data-id="{chosen}"]').dispatch_event("click")
     expect(page).to_have_url(re.compile("edge="))
     target = chosen.partition(">")[2].rpartition(":")
+    of_target = re.compile(rf"neuron {target[2]}( \(.+\))? of {target[0]}")
     words = page.locator(".connection")
-    expect(words).to_contain_text(f"{target[2]} of {target[0]}", timeout=SHOWN)
+    expect(words).to_contain_text(of_target, timeout=SHOWN)
     expect(words).to_contain_text("With this connection cut")
     link = page.url
     page.goto("about:blank")
     page.goto(link)
-    expect(words).to_contain_text(f"{target[2]} of {target[0]}", timeout=SHOWN)
+    expect(words).to_contain_text(of_target, timeout=SHOWN)
     expect(page.locator(".graph path.halo")).to_have_count(1)
 
 

@@ -44,7 +44,7 @@ def test_from_the_list_of_layers_to_a_saved_picture(
 
     tile = page.locator(".tile:enabled").nth(2)
     expect(tile).to_be_visible(timeout=DRAWN)
-    named = re.compile(r"neuron \d+, (.+, )?(activation|dead)")
+    named = re.compile(r"neuron \d+( \(.+\))?, (activation|dead)")
     expect(tile).to_have_attribute("aria-label", named)
     unit = tile.get_attribute("data-id")
     tile.click()

@@ -40,7 +40,7 @@ def test_try_guess_and_be_told(page: Page) -> None:
 def test_a_picture_is_made_while_one_looks(page: Page) -> None:
     page.goto("/lessons?lesson=3&picture=rocket")
     expect(page.get_by_text("of the edges kept")).to_be_visible(timeout=MADE)
-    expect(page.get_by_role("img", name="what relu3b records of it")).to_be_visible()
+    expect(page.get_by_role("img", name="what relu1b records of it")).to_be_visible()
 
 
 def test_a_lesson_that_does_not_exist_gets_one_sentence(page: Page) -> None:

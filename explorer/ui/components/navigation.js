@@ -1,7 +1,8 @@
 // Completes Streamlit's navigation: says which menu has the open page, which Streamlit marks only
-// for links, and writes the page's name behind the menus; gives the button that opens the navigation on a phone its visible name; and takes the
-// roles of a list from the navigation on a phone, whose sections are no items of a list. With nothing
-// in focus, the keys that scroll a page do so, too: here a part of the page scrolls, not the document.
+// for links, and writes the page's name behind the menus; gives the button that opens the navigation
+// on a phone its visible name; and takes the roles of a list from the navigation on a phone, whose
+// sections are no items of a list. With nothing in focus, the keys that scroll a page do so, too:
+// here a part of the page scrolls, not the document.
 
 let menu = 0;
 let here = "";

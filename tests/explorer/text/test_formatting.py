@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from explorer.text import formatting
@@ -51,6 +51,8 @@ def test_names_are_divided_after_dots_and_underscores_only(text: str, html: str)
     assert formatting.name_html(text) == html
 
 
+@example(100.0, 2)
+@example(1000.5, 5)
 @given(st.floats(-1e12, 1e12), st.integers(2, 6))
 def test_numbers_have_no_exponent_unless_tiny(value: float, digits: int) -> None:
     text = formatting.number(value, digits)
