@@ -8,7 +8,7 @@ def short_name(unit: int, label: str) -> str:
         unit: number of the neuron.
         label: its label or class; may be empty.
     """
-    return f"{unit} ({label})" if label else f"neuron {unit}"
+    return _labelled(unit, label) if label else f"neuron {unit}"
 
 
 def long_name(unit: int, label: str, layer: str = "") -> str:
@@ -19,10 +19,14 @@ def long_name(unit: int, label: str, layer: str = "") -> str:
         label: its label or class; may be empty.
         layer: name of its layer; left out if empty.
     """
-    name = f"neuron {unit} ({label})" if label else f"neuron {unit}"
+    name = f"neuron {_labelled(unit, label)}"
     return f"{name} of {layer}" if layer else name
 
 
 def title(unit: int, label: str) -> str:
     """Return a name for headings: ``Neuron 12 (eye)``."""
-    return f"Neuron {short_name(unit, label)}" if label else f"Neuron {unit}"
+    return f"Neuron {_labelled(unit, label)}"
+
+
+def _labelled(unit: int, label: str) -> str:
+    return f"{unit} ({label})" if label else str(unit)

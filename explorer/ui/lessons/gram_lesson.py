@@ -58,33 +58,35 @@ def stage(context: LessonContext) -> None:
     strongest = set(energy.topk(min(NEURONS, len(energy))).indices.tolist())
     order = [it for it in found[0].order() if it in strongest]
     order += sorted(strongest - set(order))
-    names = gram_view.unit_names(network, layer)
-    for column, name, it in zip(columns, paintings_picked, found, strict=True):
+    every = gram_view.unit_names(network, layer)
+    names = [every[unit] for unit in order]
+    squares = [it.cosines[order][:, order].numpy() for it in found]
+    for column, name, square in zip(columns, paintings_picked, squares, strict=True):
         with column:
             figure_row([CaptionedImage(title_of(name), painting_url(name))], PROPORTION)
             chart.show_square(
-                it.cosines[order][:, order].numpy(),
-                [names[unit] for unit in order],
+                square,
+                names,
                 f"square {context.key} {column is columns[0]}",
                 f"together-{layer.name}-{name}".replace(" ", "-"),
                 f"Which neurons of {layer.name} respond together in {title_of(name)}",
                 SQUARE_PIXELS,
             )
-    one, other = (it.cosines[order][:, order].numpy() for it in found)
+    change = squares[0] - squares[1]
     difference, pair = st.columns(2, gap="medium")
     if paintings_picked[0] != paintings_picked[1]:
         with difference:
             html_snippets.side_heading("Where they differ")
             chart.show_square(
-                one - other,
-                [names[unit] for unit in order],
+                change,
+                names,
                 f"difference {context.key}",
                 f"difference-{layer.name}-{paintings_picked[0]}-{paintings_picked[1]}".replace(
                     " ", "-"
                 ),
                 f"Where the Gram matrices of {layer.name} differ",
                 SQUARE_PIXELS,
-                scale=difference_scale(one - other, *map(title_of, paintings_picked)),
+                scale=difference_scale(change, *map(title_of, paintings_picked)),
             )
     with pair:
         _show_pair(context, layer, found, paintings_picked)
